@@ -1,0 +1,1 @@
+"""Who you are, which team, may you."""

@@ -1,0 +1,1 @@
+"""Wiring: settings, URLs, Celery, errors, start-up checks. Imported by nobody."""

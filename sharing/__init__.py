@@ -1,0 +1,1 @@
+"""How access is given and taken: invitations, acceptance, pending grants."""

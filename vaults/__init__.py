@@ -1,0 +1,1 @@
+"""Vaults, items, keys, and who is in a vault."""
