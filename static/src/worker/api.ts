@@ -1,0 +1,214 @@
+/** What the page may ask of the worker, and what the worker tells the page. Keys never cross this border. */
+
+/** Ids cross as lowercase hex, so that they can be keys of maps and parts of addresses. */
+export type Id = string
+
+export type Role = "owner" | "admin" | "member" | "auditor"
+export type Right = "read" | "write" | "manage"
+export type ItemType = "ssh_key" | "env" | "login" | "note" | "server" | "database" | "token"
+
+/** What search and list need; sealed as one part, opened at sync. SPEC 6.2. */
+export interface Overview {
+    type: ItemType | "vault"
+    title: string
+    login?: string
+    host?: string
+    tags: string[]
+    /** Unix milliseconds of the move to trash, or null. */
+    trash: number | null
+}
+
+/** `secret` values are shown closed; `multiline` keeps line breaks to the byte (private keys, `.env` texts). */
+export interface Field {
+    id: string
+    kind: "text" | "secret" | "multiline" | "secret_multiline" | "url"
+    label: string
+    value: string
+}
+
+/** Opened on request only; the server logs that it served them. */
+export interface Details {
+    fields: Field[]
+    note: string
+}
+
+export interface Row {
+    id: Id
+    vault: Id
+    team: Id
+    overview: Overview
+    revision: number
+    author: string
+    /** The author's clock, Unix milliseconds; null until the link is verified. */
+    at: number | null
+    verified: boolean
+}
+
+export interface MemberView {
+    id: Id
+    name: string | null
+    email: string | null
+    role: Role
+    verified: "founder" | "token" | "words" | "none"
+    words: string
+    joinedAt: number
+    present: boolean
+    me: boolean
+    /** Vaults held. */
+    rights: Record<Id, Right>
+}
+
+export interface InviteView {
+    hash: Id
+    email: string | null
+    role: Role
+    expiry: number
+    state: "open" | "used" | "revoked" | "dead"
+    waiting: boolean
+}
+
+/** A refusal is final for the object it names; the page shows it and nothing is sent. */
+export interface Refusal {
+    id: string
+    team: Id | null
+    vault: Id | null
+    item: Id | null
+    /** Copyable report without secrets: heads, seq, hashes. */
+    report: string
+}
+
+export interface VaultView {
+    id: Id
+    team: Id
+    name: string | null
+    right: Right | null
+    items: number
+    /** Links verified so far of `links`. */
+    verified: number
+    links: number
+    state: "ready" | "waiting_for_key" | "waiting" | "refused"
+    due: boolean
+    holders: { member: Id; right: Right; hasKey: boolean }[]
+}
+
+export interface TeamView {
+    id: Id
+    name: string | null
+    kind: "team" | "personal"
+    role: Role
+    state: "ready" | "waiting" | "frozen" | "kms_unavailable"
+    members: MemberView[]
+    invites: InviteView[]
+    vaults: VaultView[]
+    /** The newest link by somebody else: who and when, by their clock. */
+    lastByOther: { member: string; at: number } | null
+}
+
+export type Phase = "booting" | "anonymous" | "code" | "kit" | "locked" | "open" | "unsupported"
+
+export interface Snapshot {
+    phase: Phase
+    email: string | null
+    /** Why an unsupported browser cannot go on: "wasm", "indexeddb", "secure_context". */
+    missing: string | null
+    /** True in a browser that held no pins when it unlocked: it cannot know older states. */
+    newBrowser: boolean
+    kitSaved: boolean
+    teams: TeamView[]
+    refusals: Refusal[]
+    /** Links sent, answer unknown; or writes kept until the connection is back. */
+    pending: number
+    online: boolean
+    kmsUnavailable: boolean
+    /** What the worker is doing and how far it is; null when idle. */
+    progress: { label: string; done: number; total: number } | null
+    idleLockAt: number | null
+}
+
+export interface Kit {
+    /** 256 bit as groups of base32 text. */
+    code: string
+    email: string
+    server: string
+    madeAt: number
+}
+
+export interface InvitePreview {
+    team: Id
+    teamName: string | null
+    inviter: string | null
+    role: Role
+    vaults: number
+    expiry: number
+    state: "open" | "waiting" | "joined"
+    /** False when signed in with another address than the one invited. */
+    forMe: boolean | null
+}
+
+export type SaveResult =
+    | { result: "saved"; item: Id; revision: number }
+    | { result: "pending"; item: Id }
+    | { result: "conflict"; item: Id; theirs: { overview: Overview; details: Details; revision: number; author: string } }
+
+export interface Draft {
+    id: Id
+    vault: Id | null
+    item: Id | null
+    base: number
+    overview: Overview
+    details: Details
+    at: number
+}
+
+/** Every call may reject with {@link Failure}. */
+export interface Core {
+    start(): Promise<void>
+    signUp(email: string, name: string, password: string): Promise<Kit>
+    confirmCode(code: string): Promise<void>
+    resendCode(): Promise<void>
+    kitSaved(): Promise<void>
+    signIn(email: string, password: string): Promise<void>
+    unlock(password: string): Promise<void>
+    lock(): Promise<void>
+    signOut(): Promise<void>
+    changePassword(current: string, next: string): Promise<void>
+    /** Any key, click or scroll in the page; puts auto-lock off. */
+    touch(): Promise<void>
+    setVisible(visible: boolean): Promise<void>
+    createTeam(name: string): Promise<Id>
+    createVault(team: Id, name: string): Promise<Id>
+    invite(team: Id, email: string, role: Role, vaults: { vault: Id; right: Right }[], days: number): Promise<{ url: string }>
+    revokeInvite(team: Id, hash: Id): Promise<void>
+    openInvite(fragment: string): Promise<InvitePreview>
+    acceptInvite(fragment: string, name: string): Promise<void>
+    removeMember(team: Id, member: Id): Promise<void>
+    setRole(team: Id, member: Id, role: Role): Promise<void>
+    grantVault(vault: Id, member: Id, right: Right): Promise<void>
+    revokeVault(vault: Id, member: Id): Promise<void>
+    rotateVault(vault: Id): Promise<void>
+    openItem(vault: Id, item: Id, revision?: number): Promise<{ overview: Overview; details: Details; revision: number; author: string }>
+    history(vault: Id, item: Id): Promise<{ revision: number; author: string; at: number }[]>
+    /** `base` is the revision that was edited, 0 for a new item. A conflict keeps the draft. */
+    saveItem(vault: Id, item: Id | null, base: number, overview: Overview, details: Details): Promise<SaveResult>
+    trashItem(vault: Id, item: Id): Promise<void>
+    restoreItem(vault: Id, item: Id): Promise<void>
+    purgeItem(vault: Id, item: Id): Promise<void>
+    putDraft(draft: Draft): Promise<void>
+    drafts(): Promise<Draft[]>
+    dropDraft(id: Id): Promise<void>
+    syncNow(): Promise<void>
+}
+
+/** `code` is the server's or the client's; `refusal` an id of SPEC. The page chooses the words. */
+export interface Failure {
+    code: string
+    refusal?: string
+    retryAfter?: number
+    triesLeft?: number
+}
+
+/** Worker to page. Rows travel as differences; `gone` are ids. */
+export type Event =
+    | { kind: "snapshot"; snapshot: Snapshot }
+    | { kind: "rows"; rows: Row[]; gone: Id[]; reset: boolean }
+    | { kind: "notice"; code: string; detail?: string }
