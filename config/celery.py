@@ -1,0 +1,23 @@
+"""The queue. The schedule is code: what runs, and how often, is read here."""
+
+import os
+
+from celery import Celery
+from celery.schedules import schedule
+from celery.signals import setup_logging
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("coffret")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# Every entry may run twice, and late: its task asks the rows what is left to do.
+app.conf.beat_schedule: dict[str, dict[str, str | schedule]] = {}
+
+
+@setup_logging.connect
+def keep_our_logging(**_options: object) -> None:
+    """Being connected is the point: Celery then leaves the root logger as Django set it up."""
+    settings.LOGGING_CONFIG  # noqa: B018 - reading it makes Django configure the log

@@ -1,0 +1,269 @@
+"""All settings, read once from the environment by typed readers.
+
+`./dev run` fills in what is missing for one machine; README.md lists what production sets.
+"""
+
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+
+from config.env import (
+    database_from_url,
+    envbool,
+    envchoice,
+    envint,
+    envlist,
+    envsecret,
+    envstr,
+    redis_databases,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- Where we are -----------------------------------------------------------------------
+
+COFFRET_ENV = envchoice("COFFRET_ENV", ("embedded", "test", "production"), "production")
+PRODUCTION = COFFRET_ENV == "production"
+DEBUG = envbool("COFFRET_DEBUG", default=False)
+SECRET_KEY = envsecret("COFFRET_SECRET_KEY")
+ALLOWED_HOSTS = envlist("COFFRET_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+PUBLIC_URL = envstr("COFFRET_PUBLIC_URL", "http://localhost:8000").rstrip("/")
+# Files that this process keeps beside the database: mails, the local KMS key.
+DATA_FOLDER = Path(envstr("COFFRET_DATA", "/var/lib/coffret"))
+
+# --- What is installed ------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.headless",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "csp",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "audit",
+    "accounts",
+    "vaults",
+    "sharing",
+    "config",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    # Before WhiteNoise, which answers by itself: what stands after it adds no header.
+    "csp.middleware.CSPMiddleware",
+    "config.headers.IsolationHeadersMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.errors.ProblemMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.limits.BodyLimitMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": ["django.template.context_processors.request"],
+            "builtins": ["config.templatetags.client"],
+        },
+    }
+]
+
+# --- Database, cache, queue -------------------------------------------------------------
+
+DATABASES = {
+    "default": {
+        **database_from_url(envsecret("DATABASE_URL")),
+        "CONN_MAX_AGE": 60,  # seconds
+        "CONN_HEALTH_CHECKS": True,
+        # Services open their own transactions, after the slow work (style rule 3).
+        "ATOMIC_REQUESTS": False,
+    }
+}
+
+CELERY_BROKER_URL, CACHE_URL = redis_databases(envsecret("REDIS_URL"))
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        "KEY_PREFIX": "coffret",
+    }
+}
+
+# A task lost with its worker is delivered again; so every task may run twice.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 600  # seconds
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 900,  # seconds; above the time limit of a task
+    "unacked_restore_interval": 1,  # seconds
+    "unacked_restore_throttle": 1,
+}
+CELERY_TIMEZONE = "UTC"
+
+# --- Sessions, cookies, people ----------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+# No password is ever set: people sign in by OPAQUE, and the server sees none.
+AUTH_PASSWORD_VALIDATORS: list[dict[str, str]] = []
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_NAME = "__Host-coffret"
+SESSION_COOKIE_SECURE = True
+SESSION_COOKIE_HTTPONLY = True
+# Lax, so that a link in a mail opens the page of a person who is signed in.
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = envint("COFFRET_SESSION_SECONDS", 14 * 86_400, low=300, high=90 * 86_400)
+CSRF_COOKIE_NAME = "__Host-coffret-csrf"
+CSRF_COOKIE_SECURE = True
+CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
+CSRF_TRUSTED_ORIGINS = envlist("COFFRET_TRUSTED_ORIGINS")
+
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*"]
+ACCOUNT_UNIQUE_EMAIL = True
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+HEADLESS_ONLY = True
+HEADLESS_CLIENTS = ("browser",)
+# allauth mounts none of its routes here, so it may name no page of ours but these.
+HEADLESS_FRONTEND_URLS = {
+    "account_confirm_email": f"{PUBLIC_URL}/sign-up",
+    "account_reset_password": f"{PUBLIC_URL}/recovery",
+    "account_reset_password_from_key": f"{PUBLIC_URL}/recovery",
+    "account_signup": f"{PUBLIC_URL}/sign-up",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+USERSESSIONS_TRACK_ACTIVITY = False  # it would write a row on every request
+
+# --- Mail -------------------------------------------------------------------------------
+
+# The page that shows sent mails to whoever sits at this machine.
+MAIL_PAGE = envbool("COFFRET_MAIL_PAGE", default=False)
+MAIL_FOLDER = DATA_FOLDER / "mail"
+EMAIL_BACKEND = (
+    "config.mailbox.FolderBackend" if MAIL_PAGE else "django.core.mail.backends.smtp.EmailBackend"
+)
+DEFAULT_FROM_EMAIL = envstr("COFFRET_MAIL_FROM", "Coffret <coffret@localhost>")
+EMAIL_HOST = envstr("COFFRET_SMTP_HOST", "localhost")
+EMAIL_PORT = envint("COFFRET_SMTP_PORT", 587, low=1, high=65_535)
+EMAIL_HOST_USER = envstr("COFFRET_SMTP_USER", "")
+EMAIL_HOST_PASSWORD = envsecret("COFFRET_SMTP_PASSWORD", "")
+EMAIL_USE_TLS = envbool("COFFRET_SMTP_STARTTLS", default=True)
+EMAIL_TIMEOUT = 10  # seconds
+
+# --- KMS --------------------------------------------------------------------------------
+
+KMS_PROVIDER = envchoice("COFFRET_KMS", ("local", "aws"), "local")
+KMS_LOCAL_KEY_FILE = DATA_FOLDER / "local-kms.key"
+
+# --- What goes out ----------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+STATIC_URL = "/static/"
+# The built client only, never the folder above it: that holds sources and packages.
+STATICFILES_DIRS = [BASE_DIR / "static" / "dist"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+]
+# Served from where it was built; nothing is collected into a second place.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/assets/.+-[A-Za-z0-9_-]{8}\.[a-z0-9]+$"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        # WebAssembly (libsodium, OPAQUE) needs this one; 'unsafe-eval' it does not.
+        "script-src": [SELF, "'wasm-unsafe-eval'"],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "worker-src": [SELF],
+        "manifest-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "require-trusted-types-for": ["'script'"],
+        # Svelte makes its templates through the first, we name our worker by the second.
+        "trusted-types": ["svelte-trusted-html", "coffret-worker"],
+    }
+}
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 2 * 365 * 86_400 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^api/health$"]
+# Behind a proxy that ends TLS and always sets this header itself.
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https")
+    if envbool("COFFRET_BEHIND_PROXY", default=False)
+    else None
+)
+X_FRAME_OPTIONS = "DENY"
+
+# Bodies: config/limits.py asks each view; this is the most that any of them may allow.
+MAX_BODY_BYTES = 64 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.errors.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Coffret",
+    "DESCRIPTION": "The API between the browser client and the server.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# --- Log --------------------------------------------------------------------------------
+
+LOG_FORMAT = envchoice("COFFRET_LOG", ("json", "console"), "json")
+LOGGING_CONFIG = "config.log.configure"
+LOGGING = {"format": LOG_FORMAT}

@@ -1,0 +1,102 @@
+"""What every test may ask for: real services, a server, a browser."""
+
+import shutil
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from playwright.sync_api import Browser, Page
+
+from config.embedded import Services
+from tests import settings as test_settings
+from tests.browser import launch, watch
+from tests.server import serve
+
+
+@pytest.fixture(scope="session", autouse=True)
+def services() -> Iterator[Services | None]:
+    """PostgreSQL and Valkey of this run; None if DATABASE_URL and REDIS_URL were given."""
+    folder = test_settings.FOLDER
+    running = Services(folder, fast_and_unsafe=True)
+    try:
+        if test_settings.EMBEDDED:
+            running.start()
+        else:
+            folder.mkdir(mode=0o700)
+        yield running if test_settings.EMBEDDED else None
+    finally:
+        running.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(services: Services | None) -> None:
+    """Keep pytest-django from connecting before the services run."""
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache(services: Services | None) -> Iterator[None]:
+    """Counters, sessions and login state of one test are not those of the next."""
+    yield
+    cache.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loopback_only() -> Iterator[None]:
+    """No test talks to another machine; a name that needs a resolver is refused as well."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in {socket.AF_INET, socket.AF_INET6}:
+            host = "127.0.0.1" if address[0] == "localhost" else address[0]
+            if not ip_address(host).is_loopback:
+                raise OSError(f"a test tried to reach {address[0]}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+@pytest.fixture
+def mail_folder() -> Path:
+    """The folder of mails; empty at first."""
+    shutil.rmtree(settings.MAIL_FOLDER, ignore_errors=True)
+    return Path(settings.MAIL_FOLDER)
+
+
+@pytest.fixture(scope="session")
+def _web(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    with django_db_blocker.unblock():
+        name = connection.settings_dict["NAME"]
+    with serve(test_settings.FOLDER, name) as url:
+        yield url
+
+
+@pytest.fixture
+def server(transactional_db: None, _web: str) -> str:
+    """The address of the product's own web server, on this test's database, `http://localhost:…`."""
+    return _web
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests; each opens contexts of its own."""
+    with launch() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    """A page of a fresh profile. The test fails if anything went wrong on it."""
+    with browser.new_context(base_url=server) as context:
+        page = context.new_page()
+        problems = watch(page)
+        yield page
+        assert problems == []

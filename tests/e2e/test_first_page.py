@@ -1,0 +1,66 @@
+"""The first page, in Chromium, under the policy it is delivered with."""
+
+import re
+
+from django.conf import settings
+from playwright.sync_api import Page, expect
+
+
+def test_the_page_shows_and_its_worker_runs_webassembly(page: Page) -> None:
+    page.goto("/")
+
+    expect(page.get_by_role("heading", name="Closed twice")).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text(re.compile(r"libsodium 1\.\d+\.\d+"))
+
+
+def test_the_page_is_delivered_with_every_header(page: Page) -> None:
+    response = page.goto("/vaults/anything")
+    assert response is not None
+    headers = response.headers
+
+    policy = headers["content-security-policy"]
+    for directive in ("default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"):
+        assert directive in policy
+    assert "script-src 'self' 'wasm-unsafe-eval';" in policy
+    assert "require-trusted-types-for 'script'" in policy
+    assert "trusted-types svelte-trusted-html coffret-worker" in policy
+    assert "unsafe-inline" not in policy
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cross-origin-embedder-policy"] == "require-corp"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert "camera=()" in headers["permissions-policy"]
+
+
+def test_scripts_are_isolated_and_loaded_by_integrity(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_role("status")).to_have_text(re.compile("libsodium"))
+
+    assert page.evaluate("crossOriginIsolated") is True
+    scripts = page.locator("script")
+    assert scripts.count() == 1
+    assert (scripts.get_attribute("integrity") or "").startswith("sha384-")
+    assert scripts.inner_text() == ""
+
+
+def test_the_cookie_is_bound_to_this_host(page: Page) -> None:
+    page.goto("/")
+
+    cookies = {cookie["name"]: cookie for cookie in page.context.cookies()}
+    cookie = cookies[settings.CSRF_COOKIE_NAME]
+    assert cookie["secure"]
+    assert cookie["path"] == "/"
+    assert cookie["sameSite"] == "Strict"
+
+
+def test_static_files_carry_the_policy_too(page: Page, server: str) -> None:
+    page.goto("/")
+    address = page.locator("script").get_attribute("src")
+    response = page.request.get(f"{server}{address}")
+
+    assert response.status == 200
+    assert "script-src" in response.headers["content-security-policy"]
+    assert response.headers["cross-origin-embedder-policy"] == "require-corp"
+    assert "immutable" in response.headers["cache-control"]
