@@ -1,0 +1,1 @@
+"""The formats of SPEC.md. Pure: no framework, no network, no clock."""
