@@ -1,0 +1,35 @@
+"""Write the vectors: `python -m tests.vectors.generate`. The same bytes every time.
+
+Python and TypeScript both read these files. A change of the formats is made here, seen in the diff of the JSON, and
+then followed on the other side.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.vectors import primitives
+
+FOLDER = Path(__file__).parent
+
+
+def all_vectors() -> dict[str, str]:
+    """File name to content."""
+    contents: dict[str, Any] = {
+        "cbor": primitives.cbor_cases(),
+        "ed25519": primitives.ed25519_cases(),
+        "keys": primitives.key_cases(),
+        "seal": primitives.seal_cases(),
+        "derive": primitives.derive_cases(),
+        "parts": primitives.part_cases(),
+    }
+    return {f"{name}.json": json.dumps(content, indent=1) + "\n" for name, content in contents.items()}
+
+
+def main() -> None:
+    for name, text in all_vectors().items():
+        (FOLDER / name).write_text(text, encoding="ascii")
+
+
+if __name__ == "__main__":
+    main()
