@@ -14,7 +14,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 # Every entry may run twice, and late: its task asks the rows what is left to do.
-app.conf.beat_schedule: dict[str, dict[str, str | schedule]] = {}
+BEAT: dict[str, dict[str, str | schedule]] = {}
+app.conf.beat_schedule = BEAT
 
 
 @setup_logging.connect

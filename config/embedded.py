@@ -24,6 +24,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
+from zlib import crc32
 
 import psycopg
 import redis
@@ -130,8 +131,6 @@ def home_of_data() -> Path:
 
 def hash_of(text: str) -> int:
     """Return 32 bits that name `text`; they only keep two checkouts apart."""
-    from zlib import crc32  # noqa: PLC0415
-
     return crc32(text.encode())
 
 
@@ -208,7 +207,7 @@ class Services:
             "appendonly": "no" if self.fast_and_unsafe else "yes",
         }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
-        command = [valkey_server(), *words]
+        command: list[str | Path] = [valkey_server(), *words]
         return spawn("Valkey", command, log=self.folder / "log" / "valkey.log")
 
     def _start_postgres(self) -> Child:
@@ -216,7 +215,8 @@ class Services:
         data = self.folder / "postgres" / "data"
         if not (data / "PG_VERSION").exists():
             self._create_cluster(programs, data)
-        command = [programs / "postgres", "-D", data, "-k", self.sockets, "-h", ""]
+        command: list[str | Path] = [programs / "postgres", "-D", data]
+        command += ["-k", self.sockets, "-h", ""]
         settings = ["unix_socket_permissions=0700", "max_connections=100"]
         if self.fast_and_unsafe:
             settings += UNSAFE_AND_FAST
@@ -272,7 +272,9 @@ class Services:
                 raise EmbeddedError(f"{name} ended at once:\n{child.last_lines()}")
             yield
             time.sleep(0.03)
-        raise EmbeddedError(f"{name} did not answer within {START_SECONDS} s:\n{child.last_lines()}")
+        raise EmbeddedError(
+            f"{name} did not answer within {START_SECONDS} s:\n{child.last_lines()}"
+        )
 
 
 def unprivileged() -> str | None:

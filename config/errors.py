@@ -39,6 +39,16 @@ STATUS: dict[type[Exception], int] = {
     DomainError: 400,
 }
 
+# What the frameworks raise; the first line that fits decides.
+FRAMEWORK: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
+    ((Http404,), 404),
+    ((RequestDataTooBig,), 413),
+    # DRF turns these into 403 where no authenticator names a challenge; they mean 401.
+    ((exceptions.NotAuthenticated, exceptions.AuthenticationFailed), 401),
+    ((PermissionDenied,), 403),
+    ((SuspiciousOperation,), 400),
+)
+
 # What is said where no domain error spoke: status -> code, title.
 PLAIN: dict[int, tuple[str, str]] = {
     400: ("bad_request", "The request could not be read."),
@@ -80,33 +90,19 @@ def problem(
 
 def exception_handler(error: Exception, _context: Mapping[str, Any]) -> HttpResponse | None:
     """DRF's hook: what a view raised, as a problem. Unknown errors stay errors."""
-    response = problem_for(error)
-    if response is not None and isinstance(error, exceptions.APIException):
-        challenge = getattr(error, "auth_header", None)
-        if challenge:
-            response.headers["WWW-Authenticate"] = challenge
-    return response
+    return problem_for(error)
 
 
 def problem_for(error: Exception) -> JsonResponse | None:
     """Return the problem that `error` stands for, or None if it is a fault of ours."""
     if isinstance(error, DomainError):
         return _domain_problem(error)
-    if isinstance(error, Http404):
-        return problem(404)
-    if isinstance(error, RequestDataTooBig):
-        return problem(413)
     if isinstance(error, exceptions.ValidationError):
         return problem(400, code="invalid_body", extra={"fields": error.get_codes()})
-    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
-        return problem(401)
-    if isinstance(error, exceptions.APIException):
-        return problem(error.status_code)
-    if isinstance(error, PermissionDenied):
-        return problem(403)
-    if isinstance(error, SuspiciousOperation):
-        return problem(400)
-    return None
+    for kinds, status in FRAMEWORK:
+        if isinstance(error, kinds):
+            return problem(status)
+    return problem(error.status_code) if isinstance(error, exceptions.APIException) else None
 
 
 def _domain_problem(error: DomainError) -> JsonResponse:

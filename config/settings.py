@@ -232,9 +232,7 @@ SECURE_SSL_REDIRECT = PRODUCTION
 SECURE_REDIRECT_EXEMPT = [r"^api/health$"]
 # Behind a proxy that ends TLS and always sets this header itself.
 SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https")
-    if envbool("COFFRET_BEHIND_PROXY", default=False)
-    else None
+    ("HTTP_X_FORWARDED_PROTO", "https") if envbool("COFFRET_BEHIND_PROXY", default=False) else None
 )
 X_FRAME_OPTIONS = "DENY"
 

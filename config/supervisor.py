@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -188,7 +189,7 @@ def _wait_for_page(port: int, children: list[Child]) -> None:
         connection = HTTPConnection(HOST, port, timeout=5)
         with suppress(OSError):
             connection.request("GET", "/api/health", headers={"Host": "localhost"})
-            if connection.getresponse().status == 200:
+            if connection.getresponse().status == HTTPStatus.OK:
                 return
         connection.close()
         time.sleep(POLL_SECONDS)

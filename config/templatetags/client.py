@@ -5,6 +5,7 @@ import hashlib
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from django import template
 from django.conf import settings
@@ -53,9 +54,9 @@ def _styles(dist: Path) -> SafeString:
 
 
 @cache
-def _entry(dist: Path) -> dict[str, object]:
+def _entry(dist: Path) -> dict[str, Any]:
     manifest = json.loads((dist / "manifest.json").read_text(encoding="utf-8"))
-    entry: dict[str, object] = manifest[ENTRY]
+    entry: dict[str, Any] = manifest[ENTRY]
     return entry
 
 

@@ -3,12 +3,17 @@ import { describe, expect, it } from "vitest"
 import { answer, isRequest } from "../src/worker/protocol.ts"
 
 describe("the worker's messages", () => {
-    it.each([null, "ping", 1, {}, { id: "1", type: "ping" }, { id: 1, type: "open" }, { id: 1.5, type: "ping" }])(
-        "ignores %j",
-        (value) => {
-            expect(isRequest(value)).toBe(false)
-        },
-    )
+    it.each([
+        null,
+        "ping",
+        1,
+        {},
+        { id: "1", type: "ping" },
+        { id: 1, type: "open" },
+        { id: 1.5, type: "ping" },
+    ])("ignores %j", (value) => {
+        expect(isRequest(value)).toBe(false)
+    })
 
     it("answers a ping under the id it was asked with", () => {
         const request = { id: 7, type: "ping" } as const

@@ -1,0 +1,109 @@
+"""What Coffret refuses to start with."""
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from config.checks import refuse_to_start
+from config.embedded import BASE_DIR
+
+CSP = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+
+
+def production(**changes: Any) -> SimpleNamespace:
+    """Settings that production would start with, but for `changes`."""
+    good = {
+        "PRODUCTION": True,
+        "MIDDLEWARE": settings.MIDDLEWARE,
+        "CONTENT_SECURITY_POLICY": {"DIRECTIVES": CSP},
+        "SECRET_KEY": "k" * 50,
+        "DEBUG": False,
+        "KMS_PROVIDER": "aws",
+        "MAIL_PAGE": False,
+        "PUBLIC_URL": "https://coffret.example",
+        "DATA_FOLDER": "/var/lib/coffret",
+        "DATABASES": {"default": {"HOST": "db.example"}},
+        "CACHE_URL": "redis://cache.example:6379/1",
+        "ALLOWED_HOSTS": ["coffret.example"],
+    }
+    return SimpleNamespace(**{**good, **changes})
+
+
+def test_sound_settings_start() -> None:
+    refuse_to_start(production())
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"DEBUG": True}, "COFFRET_DEBUG"),
+        ({"KMS_PROVIDER": "local"}, "COFFRET_KMS"),
+        ({"MAIL_PAGE": True}, "COFFRET_MAIL_PAGE"),
+        ({"PUBLIC_URL": "http://coffret.example"}, "COFFRET_PUBLIC_URL"),
+        ({"DATABASES": {"default": {"HOST": "/var/lib/coffret/run"}}}, "embedded"),
+        ({"CACHE_URL": "unix:///var/lib/coffret/run/valkey.sock?db=1"}, "embedded"),
+        ({"ALLOWED_HOSTS": ["*"]}, "COFFRET_HOSTS"),
+    ],
+)
+def test_only_a_laptop_may(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=reason):
+        refuse_to_start(production(**changes))
+    refuse_to_start(production(PRODUCTION=False, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"MIDDLEWARE": []}, "is off"),
+        ({"MIDDLEWARE": list(reversed(settings.MIDDLEWARE))}, "WhiteNoise"),
+        ({"CONTENT_SECURITY_POLICY": None}, "lacks script-src"),
+        ({"CONTENT_SECURITY_POLICY": {"DIRECTIVES": {"script-src": "'self'"}}}, "Trusted Types"),
+        (
+            {"CONTENT_SECURITY_POLICY": {"DIRECTIVES": {**CSP, "style-src": ["'unsafe-inline'"]}}},
+            "inline",
+        ),
+        ({"CONTENT_SECURITY_POLICY_REPORT_ONLY": {"DIRECTIVES": CSP}}, "only report"),
+        ({"SECRET_KEY": "short"}, "COFFRET_SECRET_KEY"),
+    ],
+)
+@pytest.mark.parametrize("in_production", [True, False])
+def test_nobody_may(changes: dict[str, Any], reason: str, *, in_production: bool) -> None:
+    with pytest.raises(ImproperlyConfigured, match=reason):
+        refuse_to_start(production(PRODUCTION=in_production, **changes))
+
+
+def test_every_reason_is_said_at_once() -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        refuse_to_start(production(DEBUG=True, MAIL_PAGE=True))
+    assert str(refused.value).count("\n- ") == 2
+
+
+@pytest.mark.parametrize("module", ["config.wsgi", "config.worker_check"])
+def test_the_processes_ask(module: str) -> None:
+    """The web server's door, and what Celery does first, end on the refusal."""
+    program = {
+        "config.wsgi": "import config.wsgi",
+        "config.worker_check": "import config.celery as c; c.app.loader.init_worker()",
+    }[module]
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "COFFRET_ENV": "production",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=BASE_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "Coffret does not start" in done.stderr
+    assert "COFFRET_KMS" in done.stderr
