@@ -1,0 +1,1 @@
+"""Key providers: a library that knows no app. See README.md."""
