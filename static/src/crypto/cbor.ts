@@ -6,14 +6,27 @@ import { decode as decodeLoosely, encode as encodeLoosely, Tokenizer } from "cbo
 import type { Bytes } from "./bytes"
 import { compare } from "./bytes"
 
-export type Value = number | string | boolean | null | Uint8Array | readonly Value[] | { readonly [key: string]: Value }
+export type Value =
+    | number
+    | string
+    | boolean
+    | null
+    | Uint8Array
+    | readonly Value[]
+    | { readonly [key: string]: Value }
 
 /** What {@link decode} gives: byte strings are copies of their own. */
 export type Decoded = number | string | boolean | null | Bytes | Decoded[] | { [key: string]: Decoded }
 
-const MAX_DEPTH = 6 // levels; the outermost item is level 1
+const MAX_DEPTH = 6 // maps and arrays inside each other; the outermost is level 1
 const TEXT = 3 // major type of text strings
-const STRICT = { strict: true, allowIndefinite: false, allowUndefined: false, allowNaN: false, allowInfinity: false }
+const STRICT = {
+    strict: true,
+    allowIndefinite: false,
+    allowUndefined: false,
+    allowNaN: false,
+    allowInfinity: false,
+}
 const exactText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /** Not of the profile. */
@@ -57,7 +70,8 @@ class ExactText extends Tokenizer {
         const token = super.next()
         if (token.type.major === TEXT && typeof token.value === "string") {
             const head = headLength((this.data[start] ?? 0) & 31)
-            if (this.data[start + head] === 0xef) token.value = exactText.decode(this.data.subarray(start + head, this.pos()))
+            if (this.data[start + head] === 0xef)
+                token.value = exactText.decode(this.data.subarray(start + head, this.pos()))
         }
         return token
     }
@@ -68,17 +82,21 @@ function headLength(minor: number): number {
     return minor < 24 ? 1 : 1 + 2 ** (minor - 24)
 }
 
+const LONE_SURROGATE = /\p{Cs}/u
+
+/** Throw unless `value` is of the profile; `depth` is the level of a map or array met here. */
 function walk(value: unknown, depth: number): void {
-    if (depth > MAX_DEPTH) throw new CborError("nested too deeply")
     if (typeof value === "number") {
-        if (!Number.isSafeInteger(value) || value < 0 || Object.is(value, -0)) throw new CborError("not an unsigned integer")
+        if (!Number.isSafeInteger(value) || value < 0) throw new CborError("not an unsigned integer")
     } else if (typeof value === "string") {
-        if (!value.isWellFormed()) throw new CborError("not Unicode")
+        if (LONE_SURROGATE.test(value)) throw new CborError("not Unicode")
     } else if (Array.isArray(value)) {
+        if (depth > MAX_DEPTH) throw new CborError("nested too deeply")
         for (let i = 0; i < value.length; i++) walk(value[i], depth + 1)
     } else if (isMap(value)) {
+        if (depth > MAX_DEPTH) throw new CborError("nested too deeply")
         for (const key of Object.keys(value)) {
-            walk(key, depth + 1)
+            walk(key, depth)
             walk(value[key], depth + 1)
         }
     } else if (!(value instanceof Uint8Array || value === null || typeof value === "boolean")) {
@@ -89,6 +107,5 @@ function walk(value: unknown, depth: number): void {
 /** Is this a map of the profile: a plain object? */
 export function isMap(value: unknown): value is { [key: string]: unknown } {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return false
-    const prototype: unknown = Object.getPrototypeOf(value)
-    return prototype === Object.prototype || prototype === null
+    return Object.getPrototypeOf(value) === Object.prototype
 }

@@ -1,9 +1,10 @@
 /** libsodium: Ed25519, X25519 boxes and the synchronous SHA-256. The only file that imports it (SPEC.md 1.2). */
-import type * as Sodium from "libsodium-wrappers-sumo"
 import type { Bytes } from "./bytes"
 import { DecryptionError } from "./errors"
 
-let sodium: typeof Sodium | undefined
+type Sodium = typeof import("libsodium-wrappers-sumo")["default"]
+
+let sodium: Sodium | undefined
 let loading: Promise<void> | undefined
 
 /** Load libsodium (182 kB) once. Everything else in this file may be called only afterwards. */
@@ -18,7 +19,7 @@ async function load(): Promise<void> {
     sodium = module.default
 }
 
-function library(): typeof Sodium {
+function library(): Sodium {
     if (sodium === undefined) throw new Error("libsodium is not loaded: await sodiumReady() first")
     return sodium
 }
