@@ -17,7 +17,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("text", "value"), [("1", True), ("Yes", True), ("on", True), ("0", False), ("FALSE", False)]
 )
-def test_a_truth_value_is_read(monkeypatch: pytest.MonkeyPatch, text: str, value: bool) -> None:
+def test_a_truth_value_is_read(monkeypatch: pytest.MonkeyPatch, text: str, *, value: bool) -> None:
     monkeypatch.setenv("X", text)
     assert env.envbool("X", default=not value) is value
 
