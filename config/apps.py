@@ -9,4 +9,8 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         """Run for every process: web, worker, beat, manage.py."""
+        # Models are loaded by now, which the journal of the KMS calls needs.
+        from config.kms import configure_kms  # noqa: PLC0415
+
         refuse_to_start(settings)
+        configure_kms(settings)

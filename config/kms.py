@@ -3,12 +3,14 @@
 from typing import Any
 
 from audit.kms_journal import DatabaseJournal
-from vaults.kms.registry import AwsProvider, LocalProvider, Provider, configure
+from vaults.kms import cache, registry
+from vaults.kms.registry import AwsProvider, LocalProvider, Provider
 
 
 def configure_kms(settings: Any) -> None:
-    """Give `vaults.kms` its provider and its journal; nothing is asked of either yet."""
-    configure(provider_of(settings), DatabaseJournal())
+    """Give `vaults.kms` its provider, its journal and its cache; nothing is asked of them yet."""
+    registry.configure(provider_of(settings), DatabaseJournal())
+    cache.configure(ttl_seconds=settings.KEK_CACHE_SECONDS)
 
 
 def provider_of(settings: Any) -> Provider:

@@ -184,6 +184,15 @@ EMAIL_TIMEOUT = 10  # seconds
 
 KMS_PROVIDER = envchoice("COFFRET_KMS", ("local", "aws"), "local")
 KMS_LOCAL_KEY_FILE = DATA_FOLDER / "local-kms.key"
+_AWS = KMS_PROVIDER == "aws"
+KMS_REGION = envstr("COFFRET_KMS_REGION") if _AWS else ""
+KMS_MASTER_KEY = envstr("COFFRET_KMS_MASTER_KEY") if _AWS else ""  # ARN, AES-256
+KMS_LOGIN_KEY = envstr("COFFRET_KMS_LOGIN_KEY") if _AWS else ""  # ARN, HMAC-512
+# How calls are tried again: web soon gives up, worker waits.
+KMS_PROFILE = envchoice("COFFRET_KMS_PROFILE", ("web", "worker"), "web")
+KMS_ENDPOINT = envstr("COFFRET_KMS_ENDPOINT", "")  # for a VPC endpoint or an emulator
+# How long an opened KEK stays in a process, give or take a fifth (design claim C5).
+KEK_CACHE_SECONDS = envint("COFFRET_KEK_CACHE_SECONDS", 300, low=1, high=300)
 
 # --- What goes out ----------------------------------------------------------------------
 

@@ -133,6 +133,8 @@ def run(folder: Path) -> int:
         with services(folder):
             if _django(folder, ["migrate", "--no-input", "--verbosity", "0"]) != 0:
                 raise EmbeddedError("The database could not be brought up to date.")
+            if _django(folder, ["setup"]) != 0:
+                raise EmbeddedError("The deployment could not be set up.")
             children: list[Child] = []
             try:
                 return _serve(folder, port, children)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -13,6 +14,8 @@ from django.core.cache import cache
 from django.db import connection
 from playwright.sync_api import Browser, Page
 
+from accounts.kek import deployment_id
+from accounts.setup import deployment_setup
 from config.embedded import Services
 from tests import settings as test_settings
 from tests.browser import launch, watch
@@ -62,6 +65,13 @@ def _loopback_only() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded)
         yield
+
+
+@pytest.fixture
+def deployment(db: None) -> UUID:
+    """An installation that is set up: its KEK, its OPAQUE keys. Returns its id."""
+    deployment_setup()
+    return deployment_id()
 
 
 @pytest.fixture

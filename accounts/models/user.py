@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
+from django.db.models.functions import Lower
 
 from accounts.ids import uuid7
 
@@ -43,6 +44,8 @@ class User(AbstractBaseUser):
     email = models.EmailField(max_length=254, unique=True)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # When the person showed that the recovery kit is kept somewhere.
+    kit_saved_at = models.DateTimeField(null=True)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -54,7 +57,7 @@ class User(AbstractBaseUser):
         constraints: ClassVar = [
             # The last guard against a second form of one address; NFKC is the code's part.
             models.CheckConstraint(
-                condition=models.Q(email=models.functions.Lower("email")),
+                condition=models.Q(email=Lower("email")),
                 name="email_is_lower_case",
             )
         ]

@@ -1,0 +1,22 @@
+"""Rows of people, their logins, the KEKs, and teams."""
+
+from accounts.models.kek import Deployment, Kek
+from accounts.models.login import AccountBlob, AmkWrap, OpaqueRecord, PendingSignup
+from accounts.models.team import Member, Opening, Role, Team, TeamLink
+from accounts.models.user import User, normalise_email
+
+__all__ = [
+    "AccountBlob",
+    "AmkWrap",
+    "Deployment",
+    "Kek",
+    "Member",
+    "OpaqueRecord",
+    "Opening",
+    "PendingSignup",
+    "Role",
+    "Team",
+    "TeamLink",
+    "User",
+    "normalise_email",
+]
