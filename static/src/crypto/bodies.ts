@@ -67,7 +67,6 @@ export interface Bodies {
 export type LinkType = keyof Bodies
 export type TeamType = Exclude<LinkType, "change">
 
-const MAX_ACCEPT = 4_096 // bytes
 const MAX_INVITED = 1_000 // vaults of one invite
 const MAX_CUTS = 2_000 // vaults of one cut
 const MAX_ENTRIES = 1_000 // items of one change
@@ -79,11 +78,6 @@ const person = { account: b16, box: b32, identity: b32, member: b16, profile, su
 const cut = ascending<Cut>(map({ hash: b32, seq: uint, vault: b16 }), 0, MAX_CUTS, (c) => c.vault)
 const givenRight = map({ right, vault: b16 })
 const entry = tuple(b16, uint, orNull(b32))
-const accept: Shape = (value) => anyBytes(value) && fits(value as Uint8Array)
-
-function fits(bytes: Uint8Array): boolean {
-    return bytes.length >= 1 && bytes.length <= MAX_ACCEPT
-}
 
 export const BODIES: Readonly<Record<LinkType, Shape>> = {
     genesis: map({ founder: map(person), kind: oneOf("team", "personal"), name: b32, nonce: b32 }),
@@ -97,7 +91,7 @@ export const BODIES: Readonly<Record<LinkType, Shape>> = {
         via: oneOf("link", "mail"),
     }),
     invite_revoke: map({ invite: b32 }),
-    add_member: map({ accept, by_identity: b64, by_invite: b64 }),
+    add_member: map({ accept: anyBytes, by_identity: b64, by_invite: b64 }),
     verify: map({ fp: b32, how: oneOf("words"), member: b16 }),
     set_role: map({ cut, member: b16, role }),
     remove_member: map({ cut, member: b16 }),
