@@ -45,14 +45,14 @@ class Invalid(DomainError):  # noqa: N818
 class StepUpRequired(DomainError):  # noqa: N818
     """The person has to prove again who they are."""
 
-    code = "step_up_required"
+    code = "step_up_needed"
     title = "Confirm with your password first."
 
 
 class RateLimited(DomainError):  # noqa: N818
     """Too many tries; `retry_after` in `extra` is in seconds."""
 
-    code = "rate_limited"
+    code = "too_many"
     title = "Too many tries. Wait before the next."
 
 
@@ -61,3 +61,24 @@ class Unavailable(DomainError):  # noqa: N818
 
     code = "unavailable"
     title = "A service this needs does not answer. Nothing was changed."
+
+
+class Gone(DomainError):  # noqa: N818
+    """It was here once, and its time is over."""
+
+    code = "gone"
+    title = "This is over."
+
+
+class Unauthenticated(DomainError):  # noqa: N818
+    """Who asks has not shown who they are."""
+
+    code = "not_signed_in"
+    title = "Sign in first."
+
+
+class Forbidden(DomainError):  # noqa: N818
+    """Not allowed, to somebody who may know that the thing exists."""
+
+    code = "forbidden"
+    title = "This is not allowed."

@@ -30,7 +30,7 @@ class KekMoved(Conflict):
     title = "The key was replaced meanwhile. Try again."
 
 
-class KekMissing(RuntimeError):
+class KekMissing(RuntimeError):  # noqa: N818 - the name says what is wrong
     """No KEK for this owner: `manage.py setup` has not run, or the team is half made."""
 
 

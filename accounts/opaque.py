@@ -17,7 +17,7 @@ from uuid import UUID
 
 import opaque_ke_py as library
 
-from accounts.errors import DomainError, Invalid
+from accounts.errors import Invalid, Unauthenticated
 from accounts.kek import OpenedKek
 from accounts.models import Deployment
 from vaults.crypto.keys import oprf_seed_message
@@ -35,7 +35,7 @@ _SEED_SIZE: Final = 64  # bytes, in front of the library's serialised setup
 _KEY_SIZE: Final = 32
 
 
-class LoginRefused(DomainError):
+class LoginRefused(Unauthenticated):
     """KE3 does not verify: a wrong password, no such account, or a stale start."""
 
     code = "login_failed"

@@ -17,11 +17,16 @@ from accounts.errors import (
     AccessDenied,
     Conflict,
     DomainError,
+    Forbidden,
+    Gone,
     Invalid,
     RateLimited,
     StepUpRequired,
+    Unauthenticated,
     Unavailable,
 )
+from accounts.wire import for_json
+from vaults.kms.base import KmsUnavailable
 
 logger = structlog.get_logger(__name__)
 
@@ -32,7 +37,10 @@ CONTENT_TYPE = "application/problem+json"
 STATUS: dict[type[Exception], int] = {
     AccessDenied: 404,
     Conflict: 409,
-    Invalid: 422,
+    Gone: 410,
+    Invalid: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
     StepUpRequired: 403,
     RateLimited: 429,
     Unavailable: 503,
@@ -51,9 +59,9 @@ FRAMEWORK: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
 
 # What is said where no domain error spoke: status -> code, title.
 PLAIN: dict[int, tuple[str, str]] = {
-    400: ("bad_request", "The request could not be read."),
-    401: ("unauthenticated", "Sign in first."),
-    403: ("forbidden", "This is not allowed."),
+    400: ("parse_error", "The request could not be read."),
+    401: (Unauthenticated.code, Unauthenticated.title),
+    403: (Forbidden.code, Forbidden.title),
     404: (AccessDenied.code, AccessDenied.title),
     405: ("method_not_allowed", "This address does not take this method."),
     406: ("not_acceptable", "No form you accept can be made."),
@@ -76,7 +84,7 @@ def problem(
     """Return one problem document; members that are not given come from `PLAIN`."""
     plain_code, plain_title = PLAIN.get(status, ("error", HTTPStatus(status).phrase))
     body = {
-        **(extra or {}),
+        **for_json(extra or {}),
         "code": code or plain_code,
         "title": title or plain_title,
         "status": status,
@@ -97,8 +105,14 @@ def problem_for(error: Exception) -> JsonResponse | None:
     """Return the problem that `error` stands for, or None if it is a fault of ours."""
     if isinstance(error, DomainError):
         return _domain_problem(error)
+    if isinstance(error, KmsUnavailable):
+        # Refused and unreachable look alike from outside; the journal knows which it was.
+        logger.warning("kms_unavailable", reason=error.reason, call=str(error.call_id))
+        return problem(503, code="kms_unavailable", title="The key service does not answer.")
     if isinstance(error, exceptions.ValidationError):
-        return problem(400, code="invalid_body", extra={"fields": error.get_codes()})
+        return problem(
+            400, code=Invalid.code, title=Invalid.title, extra={"fields": error.get_codes()}
+        )
     for kinds, status in FRAMEWORK:
         if isinstance(error, kinds):
             return problem(status)

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from accounts.errors import AccessDenied, Conflict, DomainError, RateLimited, Unavailable
 from config.errors import STATUS
+from vaults.kms.base import KmsUnavailable
 
 
 class Stale(Conflict):
@@ -30,6 +31,7 @@ RAISED: dict[str, Exception] = {
     "stale": Stale("Fold again.", head="ab"),
     "slow": RateLimited(retry_after=7),
     "down": Unavailable(),
+    "kms": KmsUnavailable("secret words"),
     "404": Http404(),
     "403": PermissionDenied(),
     "400": SuspiciousOperation(),
@@ -81,12 +83,13 @@ def web() -> Client:
     [
         ("absent", 404, "not_found"),
         ("stale", 409, "stale_head"),
-        ("slow", 429, "rate_limited"),
+        ("slow", 429, "too_many"),
         ("down", 503, "unavailable"),
+        ("kms", 503, "kms_unavailable"),
         ("404", 404, "not_found"),
         ("403", 403, "forbidden"),
-        ("400", 400, "bad_request"),
-        ("401", 401, "unauthenticated"),
+        ("400", 400, "parse_error"),
+        ("401", 401, "not_signed_in"),
         ("415", 415, "unsupported_media_type"),
         ("fault", 500, "server_error"),
     ],
@@ -131,7 +134,7 @@ def test_a_wrong_method_is_a_problem(web: Client) -> None:
 def test_an_unreadable_body_is_a_problem(web: Client, body: str) -> None:
     response = web.post("/api/raises/absent", body, content_type="application/json")
     assert response.status_code == 400
-    assert response.json()["code"] in {"bad_request", "invalid_body"}
+    assert response.json()["code"] in {"parse_error", "invalid"}
 
 
 def test_a_body_is_refused_by_its_size_before_it_is_read(web: Client) -> None:

@@ -1,0 +1,233 @@
+"""Bodies and answers of the API: CBOR for the browser, JSON for people, one serializer for both.
+
+Bytes are byte strings in CBOR and base64url without padding in JSON; ids are 16 bytes in CBOR and
+hyphenated UUIDs in JSON. A field that a serializer does not know is an error: it would be
+something that the client means and the server ignores.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+
+from vaults.crypto import cbor
+
+MAX_INT: Final = 2**53 - 1
+CBOR_TYPE: Final = "application/cbor"
+
+
+class CborBody(dict[str, Any]):
+    """A body that came as CBOR: its bytes are bytes, and text does not stand in for them."""
+
+
+class CborParser(BaseParser):
+    """Reads the strict profile of SPEC 1.1."""
+
+    media_type = CBOR_TYPE
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,  # noqa: ARG002 - the interface of DRF
+        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
+    ) -> Any:
+        try:
+            body = cbor.loads(stream.read())
+        except cbor.CborError:
+            raise ParseError from None
+        return CborBody(body) if isinstance(body, dict) else body
+
+
+class CborRenderer(BaseRenderer):
+    media_type = CBOR_TYPE
+    format = "cbor"
+    charset = None
+    render_style = "binary"
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,  # noqa: ARG002 - the interface of DRF
+        renderer_context: Mapping[str, Any] | None = None,  # noqa: ARG002
+    ) -> bytes:
+        return b"" if data is None else cbor.dumps(_for_cbor(data))
+
+
+class WireJsonParser(JSONParser):
+    strict = True
+
+
+class WireJsonRenderer(JSONRenderer):
+    """JSON with bytes as base64url; UUIDs are text already."""
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        plain = None if data is None else for_json(data)
+        return bytes(super().render(plain, accepted_media_type, renderer_context))
+
+
+def for_json(value: Any) -> Any:
+    """Return `value` with bytes as base64url and ids as text."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return to_base64url(bytes(value))
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: for_json(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [for_json(inner) for inner in value]
+    return value
+
+
+def _for_cbor(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return value.bytes
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, Mapping):
+        return {str(key): _for_cbor(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_for_cbor(inner) for inner in value]
+    if isinstance(value, str):
+        return str(value)  # enumerations are texts
+    return value
+
+
+def to_base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def from_base64url(text: str) -> bytes:
+    """Return what `text` stands for; only the one canonical form is taken.
+
+    Raises:
+        ValueError: any other form.
+    """
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except binascii.Error:
+        raise ValueError("not base64url") from None
+    if to_base64url(raw) != text:
+        raise ValueError("not canonical")
+    return raw
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """A shape that refuses fields it does not know. Inputs derive from it."""
+
+    default_error_messages = {"unknown": "Unknown field."}  # noqa: RUF012 - the form DRF reads
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = [str(name) for name in data if name not in self.fields]
+            if unknown:
+                raise serializers.ValidationError(
+                    dict.fromkeys(unknown, "Unknown field."), code="unknown"
+                )
+        return super().to_internal_value(data)
+
+
+class _Field(serializers.Field[Any, Any, Any, Any]):
+    def in_cbor(self) -> bool:
+        return isinstance(getattr(self.root, "initial_data", None), CborBody)
+
+    def refuse(self, code: str) -> NoReturn:
+        raise serializers.ValidationError(code, code=code)
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class BytesField(_Field):
+    """`exact` bytes, or `least` to `most`."""
+
+    def __init__(
+        self, exact: int | None = None, *, least: int = 0, most: int = 0, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.least, self.most = (least, most) if exact is None else (exact, exact)
+
+    def to_internal_value(self, data: Any) -> bytes:
+        raw = data
+        if not self.in_cbor() and isinstance(data, str):
+            try:
+                raw = from_base64url(data)
+            except ValueError:
+                self.refuse("base64url")
+        if not isinstance(raw, bytes):
+            self.refuse("type")
+        if not self.least <= len(raw) <= self.most:
+            self.refuse("size")
+        return raw
+
+
+class IdField(_Field):
+    """An id of 16 bytes, as a UUID."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if self.in_cbor():
+            if not isinstance(data, bytes) or len(data) != 16:  # noqa: PLR2004 - said above
+                self.refuse("id")
+            return UUID(bytes=data)
+        try:
+            found = UUID(data) if isinstance(data, str) else None
+        except ValueError:
+            found = None
+        if found is None or str(found) != data:
+            self.refuse("id")
+        return found
+
+
+class UintField(_Field):
+    """A whole number of the profile; `true` is none."""
+
+    def __init__(self, *, least: int = 0, most: int = MAX_INT, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.least, self.most = least, most
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.refuse("type")
+        if not self.least <= data <= self.most:
+            self.refuse("range")
+        return int(data)
+
+
+class TextField(_Field):
+    """Text as it was sent, `least` to `most` characters."""
+
+    def __init__(self, *, least: int = 1, most: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.least, self.most = least, most
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.refuse("type")
+        if not self.least <= len(data) <= self.most:
+            self.refuse("size")
+        if "\0" in data:  # PostgreSQL stores none
+            self.refuse("characters")
+        return data
+
+
+class ConstField(_Field):
+    """One value and no other, such as the suite."""
+
+    def __init__(self, value: int | str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.value = value
+
+    def to_internal_value(self, data: Any) -> int | str:
+        if type(data) is not type(self.value) or data != self.value:
+            self.refuse("value")
+        return self.value
