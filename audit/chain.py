@@ -4,8 +4,7 @@ The bytes are fixed in README.md, "The bytes". Nothing here reads a database or 
 """
 
 import hashlib
-import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -112,11 +111,8 @@ def details_of(core: bytes) -> Mapping[str, Detail]:
 def verify_chain(events: Iterable[StoredEvent], *, head: Head) -> Break | None:
     """Check the whole chain of one scope, its events in order from number 1.
 
-    Args:
-        head: what the chain must end in; a chain cut short does not.
-
-    Returns:
-        None if it holds, else the first break. What lies after a break is not judged.
+    `head` is what it must end in, or a chain cut short would pass. Returns None if it holds, else
+    the first break; what lies after a break is not judged.
     """
     seq, leaf = 0, ZERO
     scope: tuple[str, UUID] | None = None
@@ -134,25 +130,28 @@ def verify_chain(events: Iterable[StoredEvent], *, head: Head) -> Break | None:
 
 
 def _fault(event: StoredEvent, *, seq: int, prev: bytes, scope: tuple[str, UUID]) -> str | None:
-    if event.seq != seq:
-        return "the number is not the next"
-    if (event.scope_kind, event.scope_id) != scope:
-        return "the event is of another scope"
-    if not hmac.compare_digest(event.prev, prev):
-        return "prev is not the leaf before"
-    if (event.salt is None) != (event.personal is None):
-        return "salt and personal part are not erased together"
-    if len(event.personal_hash) != HASH_SIZE:
-        return "the personal hash is not 32 bytes"
-    if event.salt is not None and event.personal is not None:
-        if len(event.salt) != SALT_SIZE:
-            return "the salt is not 32 bytes"
-        if hash_personal(event.salt, event.personal) != event.personal_hash:
-            return "the personal part does not match its hash"
+    """Say what is wrong with one event, in the order in which it is checked."""
     made = leaf_of(prev=event.prev, core=event.core, personal_hash=event.personal_hash)
-    if not hmac.compare_digest(event.leaf, made):
-        return "the leaf does not match"
-    return None if _agrees(event) else "the columns do not agree with the core"
+    checks: list[tuple[Callable[[], bool], str]] = [
+        (lambda: event.seq == seq, "the number is not the next"),
+        (lambda: (event.scope_kind, event.scope_id) == scope, "the event is of another scope"),
+        (lambda: event.prev == prev, "prev is not the leaf before"),
+        (lambda: _personal_holds(event), "the personal part does not match its hash"),
+        (lambda: event.leaf == made, "the leaf does not match"),
+        (lambda: _agrees(event), "the columns do not agree with the core"),
+    ]
+    return next((why for holds, why in checks if not holds()), None)
+
+
+def _personal_holds(event: StoredEvent) -> bool:
+    """Whether the personal part matches its hash, or was erased as a whole."""
+    if len(event.personal_hash) != HASH_SIZE:
+        return False
+    if event.salt is None or event.personal is None:
+        return event.salt is None and event.personal is None
+    if len(event.salt) != SALT_SIZE:
+        return False
+    return hash_personal(event.salt, event.personal) == event.personal_hash
 
 
 def _agrees(event: StoredEvent) -> bool:

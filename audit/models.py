@@ -97,7 +97,8 @@ class KmsAttempt(models.Model):
     # A key inside the app: an attempt is nothing without its call.
     call = models.ForeignKey(KmsCall, models.PROTECT, related_name="attempts")
     number = models.PositiveSmallIntegerField()  # from 1
-    request_id = models.CharField(max_length=100, null=True, db_index=True)  # null: no answer
+    # Null says that no answer came; an empty text would say that it came without an id.
+    request_id = models.CharField(max_length=100, null=True, db_index=True)  # noqa: DJ001
     outcome = models.CharField(max_length=100)
     at = models.DateTimeField()
 

@@ -24,9 +24,7 @@ class Origin:
 
     def encode_personal(self) -> bytes:
         """Deterministic CBOR of `{address, user_agent}`: what can be erased."""
-        return cbor.dumps(
-            {"address": self.address, "user_agent": self.user_agent[:MAX_USER_AGENT]}
-        )
+        return cbor.dumps({"address": self.address, "user_agent": self.user_agent[:MAX_USER_AGENT]})
 
 
 _origin: ContextVar[Origin | None] = ContextVar("audit_origin", default=None)

@@ -98,6 +98,8 @@ def record(
     """Note an event; it is written when the unit of work ends, or never.
 
     Args:
+        action: what happened.
+        scope: in whose log it stands.
         actor_id: the account that acted; None for the server itself.
         member_id: that account as a member of the scope's team, 16 bytes.
         subject: what the event is about.
@@ -140,9 +142,7 @@ def personal_erase(*, account_id: UUID) -> int:
     Returns:
         How many events had a personal part.
     """
-    of_account = Q(actor_id=account_id) | Q(
-        scope_kind=ScopeKind.ACCOUNT.value, scope_id=account_id
-    )
+    of_account = Q(actor_id=account_id) | Q(scope_kind=ScopeKind.ACCOUNT.value, scope_id=account_id)
     with unit_of_work():
         events = AuditEvent.objects.filter(of_account, personal__isnull=False)
         count = events.update(salt=None, personal=None)
@@ -200,5 +200,3 @@ def _lock_head(cursor: Any, place: tuple[str, UUID]) -> tuple[int, bytes]:
         cursor.execute(_LOCK_HEAD, place)
         row = cursor.fetchone()
     return row[0], bytes(row[1])
-
-

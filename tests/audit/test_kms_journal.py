@@ -46,16 +46,20 @@ def test_a_call_is_one_row_with_its_attempt(kms):
     assert (call.team_id, call.actor_id, call.trace_id) == (TEAM, ANA, trace_id)
     assert call.context == context()
     assert call.process.endswith(f":{os.getpid()}")
-    assert call.started_at <= call.attempts.get().at <= call.finished_at
-    assert UUID(call.attempts.get().request_id)
+    attempt = call.attempts.get()
+    assert call.finished_at is not None
+    assert call.started_at <= attempt.at <= call.finished_at
+    assert (attempt.number, attempt.outcome) == (1, "ok")
+    assert len(attempt.request_id or "") == 36
 
 
 def test_a_call_for_the_deployment_names_no_team(kms):
     kms.generate_data_key(key_id="master", context=context(team=None))
     kms.mac(key_id="login", message=b"m")
-    assert list(KmsCall.objects.values_list("team_id", "actor_id", "trace_id")) == [
-        (None, None, None)
-    ] * 2
+    assert (
+        list(KmsCall.objects.values_list("team_id", "actor_id", "trace_id"))
+        == [(None, None, None)] * 2
+    )
 
 
 def test_failures_are_rows_too(kms, key_file):

@@ -7,6 +7,7 @@ throttling at so many calls a second.
 Each patch names what plain moto 5.2.5 does and what AWS does.
 """
 
+# mypy: disable-error-code="method-assign"
 import argparse
 import io
 import json
@@ -17,6 +18,7 @@ from collections.abc import Callable
 
 from moto.core.exceptions import JsonRESTError
 from moto.kms import utils
+from moto.kms.exceptions import InvalidCiphertextException
 from moto.kms.models import KmsBackend
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
@@ -30,7 +32,7 @@ MAGIC = b"moto-kms-blob/1\0"
 
 
 def patch_context() -> None:
-    """moto glues keys and values without lengths and knows no limit; AWS does neither."""
+    """Plain moto glues keys and values without lengths and knows no limit; AWS does neither."""
 
     def serialize(encryption_context: dict[str, str]) -> bytes:
         if len(json.dumps(encryption_context, separators=(",", ":"))) > MAX_CONTEXT_SIZE:
@@ -46,7 +48,7 @@ def patch_context() -> None:
 
 
 def patch_blob() -> None:
-    """moto packs the 40 characters of an `mrk-` id into 36, and takes garbage for a foreign key.
+    """Plain moto packs the 40 characters of an `mrk-` id into 36; garbage is a foreign key to it.
 
     AWS opens blobs of multi-Region keys, and says InvalidCiphertextException to garbage.
     """
@@ -54,7 +56,7 @@ def patch_blob() -> None:
     def serialize(ciphertext: utils.Ciphertext) -> bytes:
         key_id = ciphertext.key_id.encode()
         head = MAGIC + bytes([len(key_id)]) + key_id
-        return head + ciphertext.iv + ciphertext.tag + ciphertext.ciphertext
+        return b"".join([head, ciphertext.iv, ciphertext.tag, ciphertext.ciphertext])
 
     def deserialize(ciphertext_blob: bytes) -> utils.Ciphertext:
         source = io.BytesIO(ciphertext_blob)
@@ -69,7 +71,7 @@ def patch_blob() -> None:
 
 
 def patch_state() -> None:
-    """moto lets disabled keys and keys pending deletion work; AWS refuses both."""
+    """Plain moto lets disabled keys and keys pending deletion work; AWS refuses both."""
 
     def refuse_unusable(backend: KmsBackend, key_id: str) -> None:
         key = backend.keys[backend.any_id_to_key_id(key_id)]
@@ -82,7 +84,7 @@ def patch_state() -> None:
 
 
 def patch_wrong_key() -> None:
-    """moto answers AccessDeniedException to a blob of another key; AWS IncorrectKeyException."""
+    """Plain moto says AccessDeniedException to a blob of another key; AWS IncorrectKeyException."""
     decrypt = KmsBackend.decrypt
 
     def checked(self, ciphertext_blob, encryption_context, key_id=None):
@@ -90,7 +92,7 @@ def patch_wrong_key() -> None:
             try:
                 actual = utils._deserialize_ciphertext_blob(ciphertext_blob).key_id
             except Exception as error:
-                raise utils.InvalidCiphertextException from error
+                raise InvalidCiphertextException from error
             if actual != self.any_id_to_key_id(key_id):
                 raise JsonRESTError("IncorrectKeyException", "sealed under another key")
         return decrypt(self, ciphertext_blob, encryption_context, key_id)
@@ -99,8 +101,7 @@ def patch_wrong_key() -> None:
 
 
 def patch_key_usage() -> None:
-    """moto draws data keys under HMAC keys; AWS says InvalidKeyUsageException."""
-
+    """Plain moto draws data keys under HMAC keys; AWS says InvalidKeyUsageException."""
     encrypt = KmsBackend.encrypt
 
     def checked(self, key_id, plaintext, encryption_context):
@@ -112,7 +113,7 @@ def patch_key_usage() -> None:
 
 
 def patch_mac_key_id() -> None:
-    """moto returns a bare id from GenerateMac; AWS the key's ARN."""
+    """Plain moto returns a bare id from GenerateMac; AWS the key's ARN."""
     generate_mac = KmsBackend.generate_mac
 
     def with_arn(self, *args, **kwargs):
@@ -123,7 +124,7 @@ def patch_mac_key_id() -> None:
 
 
 def patch_admin_arn() -> None:
-    """moto answers HTTP 500 when a key is disabled or deleted by ARN; AWS takes ids and ARNs."""
+    """Plain moto fails with HTTP 500 when a key is disabled by ARN; AWS takes ids and ARNs."""
 
     def by_any_id(operation):
         def call(self, key_id, *args):
@@ -136,7 +137,7 @@ def patch_admin_arn() -> None:
 
 
 def patch_throttle() -> None:
-    """moto never throttles; AWS does above the quota. Off unless MOTO_KMS_RPS is set."""
+    """Plain moto never throttles; AWS does above the quota. Off unless MOTO_KMS_RPS is set."""
     rate = float(os.environ.get("MOTO_KMS_RPS", "0"))
     if not rate:
         return
@@ -201,7 +202,7 @@ def main() -> None:
             patch()
     app = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
-    print(server.server_port, flush=True)
+    print(server.server_port, flush=True)  # noqa: T201  how the parent learns it
     server.serve_forever()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from mypy_boto3_kms import KMSClient
 
 REGION = "eu-central-1"
 # moto accepts any; without some, botocore would look for real ones.
@@ -21,7 +22,7 @@ CREDENTIALS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing
 STOP_SECONDS = 5
 
 
-class PatchNotEffective(Exception):
+class PatchNotEffective(Exception):  # noqa: N818  a finding
     """The server behaves like plain moto in the named respect: a test run on it proves nothing."""
 
 
@@ -30,13 +31,14 @@ class MotoServer:
     endpoint_url: str
     pid: int
 
-    def admin(self) -> Any:
+    def admin(self) -> KMSClient:
         """A client without retries, to make keys and to break them."""
         return boto3.session.Session().client(
             "kms",
             endpoint_url=self.endpoint_url,
             config=Config(region_name=REGION, retries={"total_max_attempts": 1}),
-            **CREDENTIALS,
+            aws_access_key_id=CREDENTIALS["aws_access_key_id"],
+            aws_secret_access_key=CREDENTIALS["aws_secret_access_key"],
         )
 
 
@@ -62,6 +64,7 @@ def moto_server(*, rps: int | None = None, without: str | None = None) -> Iterat
         text=True,
     )
     try:
+        assert process.stdout is not None
         port = process.stdout.readline().strip()
         if not port.isdigit():
             raise RuntimeError("moto did not start")
@@ -71,7 +74,8 @@ def moto_server(*, rps: int | None = None, without: str | None = None) -> Iterat
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)
-        process.stdout.close()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def self_test(server: MotoServer, *, throttled: bool) -> None:
@@ -121,7 +125,7 @@ def _expect(name: str, wanted: str, call: Any, **arguments: Any) -> None:
 
 def _expect_mrk(kms: Any, key: str) -> bytes:
     made = kms.generate_data_key(KeyId=key, KeySpec="AES_256", EncryptionContext={"a": "bc"})
-    blob = made["CiphertextBlob"]
+    blob: bytes = made["CiphertextBlob"]
     try:
         opened = kms.decrypt(KeyId=key, CiphertextBlob=blob, EncryptionContext={"a": "bc"})
     except ClientError as error:
@@ -134,7 +138,9 @@ def _expect_mrk(kms: Any, key: str) -> bytes:
 def _expect_refusals(kms: Any, key: str, blob: bytes) -> None:
     invalid = "InvalidCiphertextException"
     glued, large = {"ab": "c"}, {"a": "b" * 8192}
-    _expect("context", invalid, kms.decrypt, KeyId=key, CiphertextBlob=blob, EncryptionContext=glued)
+    _expect(
+        "context", invalid, kms.decrypt, KeyId=key, CiphertextBlob=blob, EncryptionContext=glued
+    )
     _expect(
         "context",
         "ValidationException",

@@ -59,7 +59,10 @@ def test_a_server_without_one_of_the_patches_is_not_handed_out(name):
 
 
 def test_a_server_that_does_not_throttle_is_not_handed_out():
-    with pytest.raises(PatchNotEffective, match="throttle"), moto_server(rps=20, without="throttle"):
+    with (
+        pytest.raises(PatchNotEffective, match="throttle"),
+        moto_server(rps=20, without="throttle"),
+    ):
         pass
 
 

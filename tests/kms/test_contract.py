@@ -1,10 +1,10 @@
 """What every key provider must do: the local file and AWS KMS (moto over HTTP) alike."""
 
+import base64
 import hashlib
 import hmac
 import json
 import stat
-import base64
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -253,11 +253,9 @@ class TestKeyFile:
             "",
             "[]",
             "{}",
-            '{"version": 2, "keys": {"login": {"spec": "HMAC_512", "material": "", "disabled": 1}}}',
-            '{"version": 1, "keys": {"login": {"spec": "HMAC_512", "material": "YQ==", '
-            '"disabled": false}}}',
-            '{"version": 1, "keys": {"login": {"spec": "DES", "material": "YQ==", '
-            '"disabled": false}}}',
+            '{"version": 2, "keys": {}}',
+            '{"version": 1, "keys": {"login": {"spec": "HMAC_512", "material": "YQ=="}}}',
+            '{"version": 1, "keys": {"login": {"spec": "DES", "material": "", "disabled": true}}}',
         ],
     )
     def test_a_malformed_file_is_not_used(self, path, content):

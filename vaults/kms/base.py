@@ -23,7 +23,7 @@ MAX_CONTEXT_PAIRS: Final = 8
 _OPAQUE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-class KmsUnavailable(Exception):
+class KmsUnavailable(Exception):  # noqa: N818  named as the answer's code, `kms_unavailable`
     """The key cannot be used now: callers answer `503 kms_unavailable`.
 
     Not reachable, throttled until the attempts ran out, or the key is disabled, pending

@@ -147,9 +147,7 @@ class KekCache:
             # Then look again: the entry may have been flushed or evicted meanwhile.
             flight.result()
 
-    def _load(
-        self, ref: KekRef, load: Callable[[], Decrypted], flight: Future[None]
-    ) -> OpenKek:
+    def _load(self, ref: KekRef, load: Callable[[], Decrypted], flight: Future[None]) -> OpenKek:
         """Ask the provider. The time to live begins before the question, not after the answer."""
         asked_at = self._clock()
         try:

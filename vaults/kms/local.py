@@ -1,15 +1,16 @@
 """The provider for a single machine: keys in one file that only its owner may read.
 
 The file is JSON, version 1:
-`{"version": 1, "keys": {NAME: {"spec": "AES_256" | "HMAC_512", "material": base64, "disabled": bool}}}`.
-It is read at every call, so `disabled` acts at once, as it does in KMS, and the process holds no
-master key between calls. Whoever reads this file and the database has everything that the outer
-seals protect; production therefore uses AWS KMS, and the start-up checks insist on it.
+`{"version": 1, "keys": {NAME: {"spec": SPEC, "material": base64, "disabled": bool}}}` with
+SPEC "AES_256" (32 bytes) or "HMAC_512" (64 bytes). It is read at every call, so `disabled` acts at
+once, as it does in KMS, and the process holds no master key between calls. Whoever reads this file
+and the database has everything that the outer seals protect; production therefore uses AWS KMS,
+and the start-up checks insist on it.
 
 blob = version(1) ‖ nonce(12) ‖ AES-256-GCM(data key(32)) ‖ tag(16), 61 bytes.
-aad = "coffret/local-kms/v1" ‖ field(key name) ‖ u32 number of pairs ‖ for each pair, sorted by name:
-field(name) ‖ field(value), where field(x) = u32 length ‖ UTF-8, integers big-endian. The lengths are
-what keeps `{"ab": "c"}` from opening `{"a": "bc"}`.
+aad = "coffret/local-kms/v1" ‖ field(key name) ‖ u32 number of pairs ‖ for each pair, sorted by
+name: field(name) ‖ field(value), where field(x) = u32 length ‖ UTF-8, integers big-endian. The
+lengths are what keeps `{"ab": "c"}` from opening `{"a": "bc"}`.
 """
 
 import base64
@@ -192,17 +193,15 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise KmsUnavailable(f"key file: {type(error).__name__}") from error
     try:
-        for key in content["keys"].values():
-            material = base64.b64decode(key["material"], validate=True)
-            well_formed = (
-                content["version"] == _FILE_VERSION
-                and len(material) == _MATERIAL_SIZES[key["spec"]]
-                and isinstance(key["disabled"], bool)
-            )
-            if not well_formed:
-                raise KmsUnavailable("key file is malformed")
+        well_formed = content["version"] == _FILE_VERSION and all(
+            len(base64.b64decode(key["material"], validate=True)) == _MATERIAL_SIZES[key["spec"]]
+            and isinstance(key["disabled"], bool)
+            for key in content["keys"].values()
+        )
     except (AttributeError, KeyError, TypeError, binascii.Error) as error:
         raise KmsUnavailable("key file is malformed") from error
+    if not well_formed:
+        raise KmsUnavailable("key file is malformed")
     return content
 
 

@@ -22,7 +22,7 @@ class LocalProvider:
 
 @dataclass(frozen=True, slots=True)
 class AwsProvider:
-    """Keys in AWS KMS, each named by its ARN; `endpoint_url` only for an emulator or VPC endpoint."""
+    """Keys in AWS KMS, named by ARN; `endpoint_url` for a VPC endpoint or an emulator."""
 
     region: str
     master_key_id: str

@@ -24,7 +24,9 @@ class Command(BaseCommand):
                 found = selectors.verify_scope(scope)
                 if found is not None:
                     broken += 1
-                    self.stdout.write(f"{scope.kind} {scope.id}: broken at {found.seq}: {found.why}")
+                    self.stdout.write(
+                        f"{scope.kind} {scope.id}: broken at {found.seq}: {found.why}"
+                    )
         if broken:
             raise CommandError(f"{broken} of {len(scopes)} chains do not hold")
         self.stdout.write(f"{len(scopes)} chains hold")
