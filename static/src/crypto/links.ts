@@ -195,14 +195,14 @@ export function signLink<T extends LinkType>(keyring: Keyring, fields: ToSign<T>
 
 /** The body with its lists in the order that the format asks for. */
 function sorted(body: object): Value {
-    return {
-        ...(body as { [key: string]: Value }),
+    const lists = {
         ...("cut" in body && { cut: byVault(body.cut as Cut[]) }),
         ...("vaults" in body && { vaults: byVault(body.vaults as GivenRight[]) }),
         ...("entries" in body && {
             entries: (body.entries as Entry[]).toSorted((a, b) => compare(a[0], b[0])),
         }),
     }
+    return { ...(body as Record<string, Value>), ...(lists as Record<string, Value>) }
 }
 
 function byVault<T extends { vault: Bytes }>(items: readonly T[]) {
