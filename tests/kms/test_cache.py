@@ -212,6 +212,12 @@ def test_many_who_miss_at_once_make_one_call(cache, load):
     assert len(load.calls) == 1
 
 
+def test_a_plaintext_of_another_length_is_refused_and_blocks_nobody(cache, load):
+    with pytest.raises(ValueError, match="32 bytes"):
+        borrow(cache, lambda: Decrypted(bytearray(31), uuid4()))
+    assert borrow(cache, load)[0] == b"\1" * 32
+
+
 def test_everyone_who_waited_gets_the_failure_of_the_one_call(cache):
     everyone, calls = threading.Barrier(8), []
 

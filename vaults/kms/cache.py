@@ -152,16 +152,16 @@ class KekCache:
         asked_at = self._clock()
         try:
             loaded = load()
+            entry = _Entry(
+                key=Kek(loaded.plaintext),
+                call_id=loaded.call_id,
+                flush_number=ref.flush_number,
+                expires_at=asked_at + self._ttl_seconds * _jitter(),
+            )
         except BaseException as error:
             self._land(ref)
             flight.set_exception(error)
             raise
-        entry = _Entry(
-            key=Kek(loaded.plaintext),
-            call_id=loaded.call_id,
-            flush_number=ref.flush_number,
-            expires_at=asked_at + self._ttl_seconds * _jitter(),
-        )
         loaded.plaintext[:] = bytes(len(loaded.plaintext))
         lent = entry.lend()
         with self._lock:
