@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from tests.server import free_port
 START_SECONDS = 90
 STOP_SECONDS = 30
 
+Start = Callable[[int], subprocess.Popen[str]]
+
 
 @pytest.fixture
 def data() -> Iterator[Path]:
@@ -31,7 +33,23 @@ def data() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def start(data: Path, port: int) -> subprocess.Popen[str]:
+@pytest.fixture
+def start(data: Path) -> Iterator[Start]:
+    """Start `./dev run` on `data` and a port; whatever still runs at the end is stopped."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(port: int) -> subprocess.Popen[str]:
+        started.append(popen(data, port))
+        return started[-1]
+
+    yield begin
+    for run in started:
+        with run:  # closes the pipe, so that a failure here does not fail the next test
+            run.terminate()
+    assert processes(data) == []
+
+
+def popen(data: Path, port: int) -> subprocess.Popen[str]:
     own = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
     kept = {
         name: value
@@ -52,8 +70,8 @@ def start(data: Path, port: int) -> subprocess.Popen[str]:
 def wait_until_ready(run: subprocess.Popen[str]) -> str:
     """Return what was printed up to the line that says how to stop."""
     assert run.stdout is not None
-    printed = ""
-    for line in run.stdout:
+    printed: str = ""
+    for line in iter(run.stdout.readline, ""):
         printed += line
         if line.startswith("Ctrl-C"):
             return printed
@@ -82,60 +100,80 @@ def get(port: int, path: str) -> tuple[int, str]:
     return response.status, body
 
 
-def test_it_runs_and_ctrl_c_leaves_no_process(data: Path) -> None:
+def test_it_runs_and_ctrl_c_leaves_no_process(data: Path, start: Start) -> None:
     port = free_port()
-    run = start(data, port)
-    try:
-        printed = wait_until_ready(run)
-        assert f"http://localhost:{port}/" in printed
-        assert f"http://localhost:{port}/mail/" in printed
-        assert get(port, "/")[0] == 200
-        assert "No mail yet" in get(port, "/mail/")[1]
-        names = " ".join(processes(data))
-        for name in ("granian", "celery -A config worker", "celery -A config beat", "postgres"):
-            assert name in names, name
-        assert "valkey" in names
+    run = start(port)
+    printed = wait_until_ready(run)
+    assert f"http://localhost:{port}/" in printed
+    assert f"http://localhost:{port}/mail/" in printed
+    assert get(port, "/")[0] == 200
+    assert "No mail yet" in get(port, "/mail/")[1]
+    names = " ".join(processes(data))
+    for name in (
+        "granian",
+        "celery -A config worker",
+        "celery -A config beat",
+        "postgres",
+        "valkey",
+    ):
+        assert name in names, name
 
-        refused = start(data, free_port())
-        said, _ = refused.communicate(timeout=START_SECONDS)
-        assert refused.returncode == 1
-        assert "already running" in said
-        assert "Traceback" not in said
+    run.send_signal(signal.SIGINT)
+    said, _ = run.communicate(timeout=STOP_SECONDS)
 
-        run.send_signal(signal.SIGINT)
-        said, _ = run.communicate(timeout=STOP_SECONDS)
-        assert run.returncode == 0, said
-        assert processes(data) == []
-
-        started = time.monotonic()
-        run = start(data, port)
-        wait_until_ready(run)
-        assert time.monotonic() - started < 20
-    finally:
-        run.send_signal(signal.SIGTERM)
-        run.communicate(timeout=STOP_SECONDS)
+    assert run.returncode == 0, said
     assert processes(data) == []
 
 
-def test_the_end_of_one_stops_all(data: Path) -> None:
-    run = start(data, free_port())
-    try:
-        wait_until_ready(run)
-        beat = next(line for line in processes(data) if " beat " in line)
-        os.kill(int(beat.split()[0]), signal.SIGKILL)
-        said, _ = run.communicate(timeout=STOP_SECONDS)
-    finally:
-        run.kill()
+def test_the_second_start_takes_seconds_and_a_third_at_once_is_refused(start: Start) -> None:
+    port = free_port()
+    first = start(port)
+    wait_until_ready(first)
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=STOP_SECONDS)
+
+    started = time.monotonic()
+    second = start(port)
+    wait_until_ready(second)
+    assert time.monotonic() - started < 20
+
+    third = start(free_port())
+    said, _ = third.communicate(timeout=START_SECONDS)
+    assert third.returncode == 1
+    assert "already running" in said
+    assert "Traceback" not in said
+
+
+def test_the_end_of_one_stops_all(data: Path, start: Start) -> None:
+    run = start(free_port())
+    wait_until_ready(run)
+    beat = next(line for line in processes(data) if " beat " in line)
+    os.kill(int(beat.split()[0]), signal.SIGKILL)
+
+    said, _ = run.communicate(timeout=STOP_SECONDS)
+
     assert run.returncode == 1
     assert "beat ended" in said
     assert processes(data) == []
 
 
-def test_a_taken_port_is_said_in_one_line(data: Path) -> None:
+def test_a_killed_supervisor_takes_its_processes_along(data: Path, start: Start) -> None:
+    run = start(free_port())
+    wait_until_ready(run)
+    run.kill()
+
+    deadline = time.monotonic() + STOP_SECONDS
+    while processes(data) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert processes(data) == []
+
+
+def test_a_taken_port_is_said_in_one_line(start: Start) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        said, _ = (run := start(data, port)).communicate(timeout=START_SECONDS)
+        run = start(port)
+        said, _ = run.communicate(timeout=START_SECONDS)
     assert run.returncode == 1
     assert said.strip() == f"coffret: Port {port} is taken: set COFFRET_PORT to another."
