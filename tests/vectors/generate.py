@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.vectors import primitives
+from tests.vectors.link_cases import accept_cases, link_cases
+from tests.vectors.team_cases import team_chain_cases
 
 FOLDER = Path(__file__).parent
 
@@ -22,6 +24,9 @@ def all_vectors() -> dict[str, str]:
         "seal": primitives.seal_cases(),
         "derive": primitives.derive_cases(),
         "parts": primitives.part_cases(),
+        "links": link_cases(),
+        "accept": accept_cases(),
+        "team_chains": team_chain_cases(),
     }
     return {f"{name}.json": json.dumps(content, indent=1) + "\n" for name, content in contents.items()}
 

@@ -14,8 +14,9 @@ MAX_LEVEL: Final = 6  # maps and arrays inside each other
 _UINT, _BYTES, _TEXT, _ARRAY, _MAP, _SIMPLE = 0, 2, 3, 4, 5, 7  # major types, RFC 8949 3.1
 _SIMPLE_VALUES: Final = {0xF4: False, 0xF5: True, 0xF6: None}
 _LARGEST_SHORT: Final = 23  # an argument up to here lies in the initial byte
+_ONE_BYTE: Final = 24  # this one says: in the next byte
 _SHORT_TEXT: Final = range(0x60, 0x78)  # initial bytes of texts of at most 23 bytes
-_LEAST: Final = {24: 24, 25: 2**8, 26: 2**16, 27: 2**32}  # least argument that may take this length
+_LEAST: Final = {25: 2**8, 26: 2**16, 27: 2**32}  # least argument that may take this length
 
 
 class CborError(ValueError):
@@ -78,13 +79,18 @@ def _item(data: bytes, at: int, level: int) -> tuple[Any, int]:
         if first not in _SIMPLE_VALUES:
             raise CborError
         return _SIMPLE_VALUES[first], at
-    if argument > _LARGEST_SHORT:
+    if argument == _ONE_BYTE:  # hashes, keys and ids: worth not calling for
+        argument = data[at]
+        at += 1
+        if argument <= _LARGEST_SHORT:
+            raise CborError
+    elif argument > _LARGEST_SHORT:
         argument, at = _long_argument(data, at, argument)
-    if major == _UINT:
-        return argument, at
     if major == _BYTES:
         end = at + argument
         return data[at:end], end
+    if major == _UINT:
+        return argument, at
     if major == _TEXT:
         end = at + argument
         return str(data[at:end], "utf-8"), end
@@ -96,7 +102,7 @@ def _item(data: bytes, at: int, level: int) -> tuple[Any, int]:
 
 
 def _long_argument(data: bytes, at: int, info: int) -> tuple[int, int]:
-    """A number of 1, 2, 4 or 8 bytes after the initial byte, only if no shorter form would do."""
+    """A number of 2, 4 or 8 bytes after the initial byte, only if no shorter form would do."""
     least = _LEAST.get(info)
     if least is None:
         raise CborError

@@ -87,10 +87,17 @@ def _one_of(*texts: str) -> Shape:
 
 def _map_of(**fields: Shape) -> Shape:
     """Exactly these fields, each of its shape."""
-    names = frozenset(fields)
+    # A decoded map has its keys in canonical order.
+    names = sorted(fields, key=lambda name: (len(name), name))
+    shapes = [fields[name] for name in names]
 
     def shape(value: Any) -> bool:
-        return type(value) is dict and value.keys() == names and all(fits(value[name]) for name, fits in fields.items())
+        if type(value) is not dict or list(value) != names:
+            return False
+        for fits, inner in zip(shapes, value.values(), strict=True):  # noqa: SIM110  `all` costs twice as much here
+            if not fits(inner):
+                return False
+        return True
 
     return shape
 
@@ -163,7 +170,7 @@ _FOUNDER = _map_of(account=_B16, box=_B32, identity=_B32, member=_B16, profile=_
 
 BODIES: Final[dict[ChainKind, dict[str, Shape]]] = {
     "team": {
-        "genesis": _map_of(founder=_FOUNDER, kind=_one_of("team", "personal"), nonce=_B32),
+        "genesis": _map_of(founder=_FOUNDER, kind=_one_of("team", "personal"), name=_B32, nonce=_B32),
         "invite": _map_of(
             email=_B32,
             expiry=_is_uint,
