@@ -160,6 +160,8 @@ def commands(port: int) -> dict[str, list[str]]:
         "web": [
             *[*module, "granian", "config.wsgi:application", "--interface", "wsgi", "--no-ws"],
             *["--host", HOST, "--port", str(port), "--workers", "2", "--blocking-threads", "2"],
+            # A worker that is told to stop while it starts does not hear it.
+            *["--workers-kill-timeout", "5"],
         ],
         "worker": [*celery, "worker", "--loglevel", "INFO", "--concurrency", "2"],
         "beat": [*celery, "beat", "--loglevel", "INFO", "--schedule", "beat/schedule"],
