@@ -1,0 +1,1 @@
+"""`./dev bench`: what Coffret costs, measured on the product as it runs."""
