@@ -155,7 +155,7 @@ function setRole({ state, link, actor, seq }: Applied<"set_role">): void {
     takeAll(state, subject, lost, seq)
     const demoted = RANKS[role] < RANKS[subject.role]
     subject.role = role
-    settleInvites(state, subject, demoted)
+    settleInvites(state, subject, seq, demoted)
 }
 
 function removeMember({ state, link, actor, seq }: Applied<"remove_member">): void {
@@ -167,7 +167,7 @@ function removeMember({ state, link, actor, seq }: Applied<"remove_member">): vo
     takeAll(state, subject, lost, seq)
     subject.pending = []
     state.leave(subject, seq)
-    settleInvites(state, subject, true)
+    settleInvites(state, subject, seq, true)
 }
 
 function setProfile({ link, actor }: Applied<"set_profile">): void {
@@ -206,7 +206,7 @@ function vaultGrant({ state, link, actor, seq }: Applied<"vault_grant">): void {
     need(right !== had, "T2.nothing")
     applyCut(state, link.body.cut, right < had ? [vault.id] : [], seq)
     giveAll(state, subject, [{ vault: vault.id, right }], seq)
-    settleInvites(state, subject, false)
+    settleInvites(state, subject, seq, false)
 }
 
 function isManaged(state: TeamState, vault: Vault): boolean {
@@ -221,7 +221,7 @@ function vaultRevoke({ state, link, actor, seq }: Applied<"vault_revoke">): void
     need(subject.held.has(vault.id), "T2.nothing")
     applyCut(state, link.body.cut, [vault.id], seq)
     takeAll(state, subject, [vault.id], seq)
-    settleInvites(state, subject, false)
+    settleInvites(state, subject, seq, false)
 }
 
 function vaultRotate({ state, link, actor, seq }: Applied<"vault_rotate">): void {
@@ -254,10 +254,10 @@ function takeAll(state: TeamState, subject: Member, vaults: readonly Id[], seq: 
 }
 
 /** An open invite dies with what carried it. Only the subject of a link can have lost something by it. */
-function settleInvites(state: TeamState, subject: Member, lower: boolean): void {
+function settleInvites(state: TeamState, subject: Member, seq: number, lower: boolean): void {
     for (const one of state.invites.values()) {
         if (one.state !== "open" || one.actor !== subject.id) continue
-        const manages = one.vaults.every(({ vault }) => state.rightAt(vault, subject.id) === MANAGE)
+        const manages = one.vaults.every(({ vault }) => state.rightAt(vault, subject.id, seq) === MANAGE)
         if (lower || !manages) one.state = "dead"
     }
 }
