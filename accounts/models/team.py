@@ -45,7 +45,7 @@ class Team(models.Model):
 
 
 class TeamLink(models.Model):
-    """One link as it was received. Triggers refuse to change or to delete it (migration 0003)."""
+    """One link as it was received. Triggers refuse to change or to delete it (migration 0004)."""
 
     team = models.ForeignKey(Team, models.PROTECT, related_name="links", db_index=False)
     seq = models.BigIntegerField()

@@ -1,0 +1,1 @@
+"""What changes rows of this app. One module for each noun."""

@@ -1,0 +1,269 @@
+"""Appending to a team chain, and the projections that this app owns.
+
+`team_commit` is the only writer of team links. The service that calls it is the lowest one that
+owns every table touched; it applies its own rows in the same transaction.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+
+from accounts.access import TeamAccess
+from accounts.conflicts import HeadMoved, LinkRefused
+from accounts.errors import AccessDenied, Invalid
+from accounts.models import Member, Opening, TeamLink
+from accounts.team_chain import TeamState
+from accounts.team_state import Changing, team_states
+from audit.events import Action, Scope
+from audit.services import record, unit_of_work
+from vaults.crypto.errors import Refused
+from vaults.crypto.links import ChainKind, ParsedLink, parse_signed
+from vaults.crypto.profile import commitment
+
+MAX_TEXT: Final = 1_000  # characters of a name or an address
+
+Guard = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a link stands. `again`: these very bytes stood there already, and nothing was done."""
+
+    seq: int
+    hash: bytes
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningText:
+    """A text and the salt that open a commitment."""
+
+    kind: str  # name, email, team
+    salt: bytes  # 32 bytes
+    text: str
+
+
+def link_parse(signed: bytes, chain: ChainKind) -> ParsedLink:
+    """Parse what a client signed.
+
+    Raises:
+        LinkRefused: with the id of the first rule of form that the bytes break.
+    """
+    try:
+        return parse_signed(signed, chain)
+    except Refused as verdict:
+        raise LinkRefused(verdict.refusal) from None
+
+
+def team_commit(
+    *, access: TeamAccess, link: ParsedLink, changing: Changing, guard: Guard | None = None
+) -> TeamState | None:
+    """Append one link to a team chain, inside the caller's unit of work.
+
+    Args:
+        access: the caller's, who must be the link's actor.
+        link: parsed; its signature and what it may do are judged here.
+        changing: the team's state, locked by the caller around the unit of work.
+        guard: called under the lock of the team's row and before the fold: there the caller locks
+            and checks its own rows, so that what often fails fails before the state moves.
+
+    Returns:
+        The state after the link, or None if these very bytes stand in the chain already.
+
+    Raises:
+        AccessDenied: no such team.
+        HeadMoved: the link's place is filled, or not reached.
+        LinkRefused: the fold refuses it.
+    """
+    seq, head = team_lock(access.team_id)
+    if link_stands(access.team_id, link, seq):
+        return None
+    if (link.seq, link.prev) != (seq + 1, head):
+        raise HeadMoved(access.team_id, seq, head)
+    if link.actor != access.member_id:
+        raise LinkRefused("T2.actor")
+    changing.at_head(seq, head)
+    if guard is not None:
+        guard()
+    try:
+        state = changing.step(link)
+    except Refused as verdict:
+        raise LinkRefused(verdict.refusal) from None
+    _append(access.team_id, link)
+    _project(access.team_id, link, state)
+    return state
+
+
+def team_lock(team_id: UUID) -> tuple[int, bytes]:
+    """Lock a team's row; return its seq and head. Comes before every lock of a vault."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seq, head FROM accounts_team WHERE id = %s FOR UPDATE", [team_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise AccessDenied
+    return row[0], bytes(row[1])
+
+
+def link_stands(team_id: UUID, link: ParsedLink, seq: int) -> bool:
+    """Whether these very bytes are in the chain up to `seq`."""
+    if link.seq > seq:
+        return False
+    stored = TeamLink.objects.filter(team_id=team_id, seq=link.seq).values_list("hash", flat=True)
+    return bytes(stored.get()) == link.hash
+
+
+def team_stir(team_id: UUID) -> None:
+    """Tell the team's clients that something outside the chains awaits them."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE accounts_team SET stir = stir + 1 WHERE id = %s", [team_id])
+
+
+def openings_store(
+    *,
+    team_id: UUID,
+    openings: Sequence[OpeningText],
+    commitments: dict[str, bytes],
+    member_id: bytes | None = None,
+    invite: bytes | None = None,
+) -> None:
+    """Store texts beside the commitments of a link, if they open them.
+
+    Args:
+        commitments: by kind, from the link.
+
+    Raises:
+        Invalid: a text opens nothing, is longer than 1,000 characters, or its kind comes twice.
+    """
+    if len({opening.kind for opening in openings}) != len(openings):
+        raise Invalid("One opening for each kind.")
+    for opening in openings:
+        opening_check(opening, commitments.get(opening.kind))
+    Opening.objects.bulk_create(
+        Opening(
+            team_id=team_id,
+            kind=opening.kind,
+            member_id=member_id,
+            invite=invite,
+            salt=opening.salt,
+            text=opening.text,
+        )
+        for opening in openings
+    )
+
+
+def opening_check(opening: OpeningText, committed: bytes | None) -> None:
+    """Refuse a text that does not open its commitment.
+
+    Raises:
+        Invalid: it does not, or is longer than 1,000 characters.
+    """
+    if len(opening.text) > MAX_TEXT:
+        raise Invalid("The text is too long.")
+    if commitment(opening.salt, opening.kind, opening.text) != committed:  # type: ignore[arg-type]
+        raise Invalid("The text does not open its commitment.")
+
+
+def profile_set(
+    *, access: TeamAccess, link: ParsedLink, openings: Sequence[OpeningText]
+) -> Appended:
+    """Append a `set_profile` and store the new texts. The former ones stay.
+
+    Raises: as `team_commit`; Invalid: an opening does not open.
+    """
+    with team_states.change(access.team_id) as changing, unit_of_work():
+        state = team_commit(access=access, link=link, changing=changing)
+        if state is not None:
+            openings_store(
+                team_id=access.team_id,
+                openings=openings,
+                commitments=link.body["profile"],
+                member_id=access.member_id,
+            )
+            link_record(access, link, Action.TEAM_PROFILE_SET, access.member_id)
+    return Appended(link.seq, link.hash, again=state is None)
+
+
+def role_set(*, access: TeamAccess, link: ParsedLink) -> Appended:
+    """Append a `set_role` that takes no vault right; one into auditor belongs to vaults.
+
+    Raises: as `team_commit`.
+    """
+    if link.body["role"] == "auditor":
+        raise ValueError("making an auditor takes rights, which lie in vaults")
+    with team_states.change(access.team_id) as changing, unit_of_work():
+        state = team_commit(access=access, link=link, changing=changing)
+        if state is not None:
+            link_record(access, link, Action.TEAM_ROLE_SET, link.body["member"])
+    return Appended(link.seq, link.hash, again=state is None)
+
+
+def link_record(
+    access: TeamAccess, link: ParsedLink, action: Action, subject: UUID | bytes | None
+) -> None:
+    """Note that a team link was appended."""
+    record(
+        action=action,
+        scope=Scope.team(access.team_id),
+        actor_id=access.account_id,
+        member_id=access.member_id,
+        subject=subject,
+        details={"seq": link.seq, "link": link.hash},
+    )
+
+
+_MOVE_HEAD: Final = """
+    WITH moved AS (
+        UPDATE accounts_team SET seq = %s, head = %s
+        WHERE id = %s AND seq = %s AND head = %s RETURNING id
+    )
+    INSERT INTO accounts_teamlink (team_id, seq, hash, type, signed)
+    SELECT id, %s, %s, %s, %s FROM moved
+"""
+
+
+def _append(team_id: UUID, link: ParsedLink) -> None:
+    """Compare and swap the head, and store the link, in one statement."""
+    values = [link.seq, link.hash, team_id, link.seq - 1, link.prev]
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE_HEAD, [*values, link.seq, link.hash, link.type, link.signed])
+        if cursor.rowcount != 1:
+            raise RuntimeError("the head moved under its lock")
+
+
+def _project(team_id: UUID, link: ParsedLink, state: TeamState) -> None:
+    """Write the member that a link is about as the fold has it now."""
+    if link.accept is not None:
+        _insert_member(team_id, state, link.accept.member)
+        return
+    subject = link.body.get("member")
+    if subject is None:
+        return
+    folded = state.members[subject]
+    Member.objects.filter(team_id=team_id, member_id=subject).update(
+        role=folded.role, verified=folded.verified, left_seq=folded.left, touched_seq=link.seq
+    )
+
+
+def _insert_member(team_id: UUID, state: TeamState, member_id: bytes) -> None:
+    folded = state.members[member_id]
+    Member.objects.create(
+        team_id=team_id,
+        member_id=folded.id,
+        account_id=UUID(bytes=folded.account),
+        role=folded.role,
+        verified=folded.verified,
+        identity=folded.identity,
+        box=folded.box,
+        fp=folded.fp,
+        joined_seq=folded.joined,
+        touched_seq=folded.joined,
+    )
+
+
+def founder_insert(team_id: UUID, state: TeamState) -> None:
+    """Write the founder's row, inside the transaction that makes the team."""
+    for member_id in state.members:
+        _insert_member(team_id, state, member_id)

@@ -1,0 +1,1 @@
+"""How people join: `joining` appends the links, `invites` is what an invitee does."""

@@ -1,0 +1,213 @@
+"""What an invitee does: open the invitation, accept it."""
+
+import time
+from dataclasses import dataclass
+from typing import ClassVar, Final
+from uuid import UUID
+
+from celery import signature
+from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
+
+from accounts.conflicts import LinkRefused
+from accounts.errors import AccessDenied, Forbidden, Gone
+from accounts.models import Opening, TeamLink, User
+from accounts.services.team import OpeningText, opening_check, team_lock, team_stir
+from accounts.team_chain import TeamState
+from accounts.team_chain import Invite as FoldedInvite
+from accounts.team_state import team_states
+from audit.events import Action, Scope
+from audit.services import record, unit_of_work
+from sharing.models import Acceptance, Invite
+from vaults.crypto.errors import Refused
+from vaults.crypto.keys import fingerprint
+from vaults.crypto.links import Accept, accept_message, parse_accept, verify_signature
+
+OPEN: Final = "open"
+WAITING: Final = "waiting"
+JOINED: Final = "joined"
+
+
+class InviteClosed(Gone):
+    """The invitation cannot be used any more; `reason` is used, revoked, expired or dead."""
+
+    code = "invite_closed"
+    title = "This invitation is closed. Ask for a new one."
+
+
+class InviteOtherEmail(Forbidden):
+    """The invitation is for another address than the account's."""
+
+    code: ClassVar[str] = "invite_other_email"
+    title = "This invitation is for another e-mail address."
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedInvite:
+    """All that an invitee needs to verify the team and its own invitation."""
+
+    team_id: UUID
+    links: list[bytes]
+    openings: list[Opening]
+    state: str
+
+
+def invite_open(*, user: User | AnonymousUser, invite: bytes) -> OpenedInvite:
+    """Serve the team's chain to whoever holds an invitation.
+
+    Args:
+        user: may be anonymous: people follow the link before they have an account.
+        invite: hash of the invite link, from the fragment.
+
+    Raises:
+        AccessDenied: there is no such invitation.
+        InviteClosed: it cannot be used, and this account did not use it.
+    """
+    row = _row(invite)
+    with team_states.lend(row.team_id) as state:
+        folded = state.invites[invite]
+        standing = _standing(user, row, state, folded)
+        inviter = folded.actor
+    links = TeamLink.objects.filter(team_id=row.team_id).order_by("seq")
+    _record(Action.INVITE_OPENED, user, row)
+    return OpenedInvite(
+        team_id=row.team_id,
+        links=[bytes(signed) for signed in links.values_list("signed", flat=True)],
+        openings=_openings(user, row, inviter),
+        state=standing,
+    )
+
+
+def invite_accept(  # noqa: PLR0913 - an acceptance has that many parts
+    *,
+    user: User,
+    invite: bytes,
+    accept: bytes,
+    by_invite: bytes,
+    by_identity: bytes,
+    name: OpeningText,
+) -> str:
+    """Store what the invitee signed, in place of an earlier one; admins' clients will find it.
+
+    Raises:
+        AccessDenied, InviteClosed: as `invite_open`.
+        InviteOtherEmail: the account's address is not the invited one.
+        LinkRefused: an `add_member` with this acceptance would be refused.
+        Invalid: the name does not open its commitment.
+    """
+    row = _row(invite)
+    if user.email != row.email:
+        raise InviteOtherEmail
+    try:
+        parsed = parse_accept(accept)
+    except Refused as verdict:
+        raise LinkRefused(verdict.refusal) from None
+    with team_states.lend(row.team_id) as state:
+        folded = state.invites[invite]
+        standing = _standing(user, row, state, folded)
+        if standing == JOINED:
+            return standing
+        _judge(state, folded, parsed, user)
+    said = accept_message(accept)
+    if not verify_signature(folded.body["key"], said, by_invite):
+        raise LinkRefused("T10.sig_invite")
+    if not verify_signature(parsed.identity, said, by_identity):
+        raise LinkRefused("T10.sig_identity")
+    opening_check(name, parsed.profile["name"])
+    row_values = {
+        "team_id": row.team_id,
+        "account_id": user.pk,
+        "accept": accept,
+        "by_invite": by_invite,
+        "by_identity": by_identity,
+        "name_commitment": parsed.profile["name"],
+        "salt": name.salt,
+        "text": name.text,
+    }
+    _store(user, row, row_values)
+    return WAITING
+
+
+def _store(user: User, row: Invite, values: dict[str, object]) -> None:
+    """Store an acceptance, unless these very bytes are stored: then nothing happens again."""
+    with unit_of_work():
+        team_lock(row.team_id)
+        former = Acceptance.objects.filter(invite=row).first()
+        if former is not None and bytes(former.accept) == values["accept"]:
+            return
+        Acceptance.objects.update_or_create(invite=row, defaults=values)
+        team_stir(row.team_id)
+        _record_in(Action.INVITE_ACCEPTED, user.pk, row)
+        if former is None:
+            mail = signature("sharing.mail_waiting", args=(bytes(row.hash).hex(),))
+            transaction.on_commit(mail.delay)
+
+
+def _row(invite: bytes) -> Invite:
+    row = Invite.objects.filter(hash=invite).first()
+    if row is None:
+        raise AccessDenied
+    return row
+
+
+def _standing(
+    user: User | AnonymousUser, row: Invite, state: TeamState, folded: FoldedInvite
+) -> str:
+    """Where this caller stands with an invitation.
+
+    Raises:
+        InviteClosed.
+    """
+    if folded.state == "used" and user.is_authenticated:
+        member = state.member_by_account(user.pk.bytes)
+        if member is not None and row.email == user.email:
+            return JOINED
+    if folded.state != OPEN:
+        raise InviteClosed(reason=folded.state)
+    if folded.body["expiry"] < time.time() * 1000:
+        raise InviteClosed(reason="expired")
+    accepted = Acceptance.objects.filter(invite=row, account_id=user.pk).exists()
+    return WAITING if accepted else OPEN
+
+
+def _judge(state: TeamState, folded: FoldedInvite, accept: Accept, user: User) -> None:
+    """What the fold will ask of the `add_member`, in its order.
+
+    Raises:
+        LinkRefused.
+    """
+    checks = (
+        ("T10.team", accept.team == state.id),
+        ("T10.invite", accept.invite == folded.hash),
+        ("T10.email", accept.profile["email"] == folded.body["email"]),
+        ("T10.member", accept.member not in state.members),
+        ("T10.account", accept.account == user.pk.bytes),
+        ("T10.account", state.member_by_account(accept.account) is None),
+        ("T10.fp", state.member_by_fp(fingerprint(accept.identity, accept.box)) is None),
+    )
+    for refusal, holds in checks:
+        if not holds:
+            raise LinkRefused(refusal)
+
+
+def _openings(user: User | AnonymousUser, row: Invite, inviter: bytes) -> list[Opening]:
+    """The team's name, the inviter's, and to the invited address its own salt."""
+    rows = Opening.objects.filter(team_id=row.team_id)
+    shown = list(rows.filter(kind="team")) + list(rows.filter(kind="name", member_id=inviter))
+    if user.is_authenticated and user.email == row.email:
+        shown += rows.filter(kind="email", invite=bytes(row.hash))
+    return shown
+
+
+def _record(action: Action, user: User | AnonymousUser, row: Invite) -> None:
+    with unit_of_work():
+        _record_in(action, user.pk if user.is_authenticated else None, row)
+
+
+def _record_in(action: Action, actor_id: UUID | None, row: Invite) -> None:
+    record(
+        action=action,
+        scope=Scope.team(row.team_id),
+        actor_id=actor_id,
+        subject=bytes(row.hash),
+    )

@@ -1,0 +1,453 @@
+"""Writing items: one signed vault link, its blobs, and the rotation that the link may need.
+
+What a link may do is judged before the transaction, on the vault as it stood and the team as it
+was `seen`. Inside, one compare-and-swap takes the vault's row and with it every judgement: the
+head fixes all items, and a right that was lost, or a new epoch, has raised `last_cut_seq` above
+what the signer has seen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.core.cache import cache
+from django.db import connection, transaction
+
+from accounts.access import TeamAccess
+from accounts.conflicts import (
+    HeadMoved,
+    LinkRefused,
+    RotationDue,
+    StaleSeen,
+    Taken,
+    TooManyLinks,
+)
+from accounts.errors import Invalid
+from accounts.services.team import link_record, team_commit
+from accounts.team_chain import TeamState
+from accounts.team_state import Changing, team_states
+from audit.events import Action, Scope
+from audit.services import record, unit_of_work
+from vaults.access import VaultAccess
+from vaults.crypto.errors import Refused, Waiting
+from vaults.crypto.grants import ParsedGrant
+from vaults.crypto.links import ParsedLink
+from vaults.models import Right, VaultLink
+from vaults.services.grants import SealedGrants, grant_check, grants_insert, grants_seal
+from vaults.services.heads import VaultHead, cut_heads_check, vault_head_read, vaults_project
+from vaults.services.olds import OldIn, olds_insert
+from vaults.vault_chain import Revision, VaultState, vault_step
+
+ROTATION_QUOTA_SECONDS: Final = 3_600  # one rotation that is not due, per member and vault
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """The two sealed parts of one revision, and the commitment to its details."""
+
+    overview: bytes
+    details: bytes
+    c_details: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A vault link, and one blob for each entry that is no purge, in the link's order."""
+
+    link: ParsedLink
+    blobs: Sequence[Blob]
+
+
+@dataclass(frozen=True, slots=True)
+class RotationIn:
+    """A `vault_rotate`, the new DEK for every holder, and the former one under it."""
+
+    link: ParsedLink
+    grants: Sequence[ParsedGrant]
+    olds: Sequence[OldIn]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The heads after a write: of the vault, and of the team as the write has seen it."""
+
+    seq: int
+    hash: bytes
+    team_seq: int
+    team_hash: bytes
+    again: bool
+
+
+def change_apply(*, access: VaultAccess, change: Change) -> Written:
+    """Append a vault link and store its blobs.
+
+    Args:
+        access: with the right to write; `require_vault` has asked for the KEK.
+        change: signed by the caller.
+
+    Raises:
+        HeadMoved, StaleSeen, Held, RotationDue, Taken: nothing was written.
+        LinkRefused: the fold refuses the link.
+        Invalid: blobs and entries do not match.
+    """
+    _check_shape(access, change)
+    head = vault_head_read(access.team_id, access.vault_id)
+    if _stands(change.link, head):
+        return _written(change, None, again=True)
+    with team_states.lend(access.team_id) as state:
+        _judge(state, head, change.link)
+    with unit_of_work():
+        change_write(access.team, access.vault_id, change)
+    return _written(change, None, again=False)
+
+
+def rotation_apply(
+    *, access: VaultAccess, rotation: RotationIn, change: Change | None
+) -> Written:
+    """Append a `vault_rotate`, and the vault link that needed it: both or neither.
+
+    Raises:
+        as `change_apply`; TooManyLinks: not due, not by a manager, and one was made this hour.
+        KmsUnavailable: nothing was written.
+    """
+    if change is not None:
+        _check_shape(access, change)
+    _check_rotation_shape(access, rotation)
+    sealed = grants_seal(access.team_id, rotation.grants)
+    with team_states.change(access.team_id) as changing, unit_of_work():
+        again = _rotate(access, changing, rotation, sealed, change)
+        if change is not None and not again:
+            change_write(access.team, access.vault_id, change)
+    return _written(change, rotation, again=again)
+
+
+def change_write(access: TeamAccess, vault_id: UUID, change: Change) -> None:
+    """Swap the head and store the blobs, inside the caller's unit of work, after the judgement."""
+    _swap_head(access, vault_id, change.link)
+    _store(access.team_id, vault_id, change)
+    record(
+        action=Action.ITEM_CHANGED,
+        scope=Scope.team(access.team_id),
+        actor_id=access.account_id,
+        member_id=access.member_id,
+        subject=vault_id,
+        details={
+            "seq": change.link.seq,
+            "link": change.link.hash,
+            "entries": len(change.link.body["entries"]),
+            **_only_item(change.link),
+        },
+    )
+
+
+def first_change_judge(state: TeamState, vault_id: UUID, change: Change) -> None:
+    """Judge the link that comes with a `vault_create`: it holds the vault's own item.
+
+    Raises:
+        Invalid, LinkRefused.
+    """
+    _check_blobs(change)
+    created = state.vaults[vault_id.bytes].cuts[0]
+    head = VaultHead(vault_id, 0, created.hash, created.seq, created.seq, None, None)
+    if all(item != vault_id.bytes for item, _revision, _hash in change.link.body["entries"]):
+        raise Invalid("The first link of a vault holds the vault's own item.")
+    _judge(state, head, change.link)
+
+
+def _only_item(link: ParsedLink) -> dict[str, bytes | int]:
+    """Name the item of a link that has but one, as nearly all have."""
+    entries = link.body["entries"]
+    return {"item": entries[0][0], "revision": entries[0][1]} if len(entries) == 1 else {}
+
+
+def _check_shape(access: VaultAccess, change: Change) -> None:
+    if change.link.actor != access.team.member_id:
+        raise LinkRefused("T2.actor")
+    if change.link.chain != access.vault_id.bytes:
+        raise LinkRefused("T5.chain")
+    if access.right < Right.WRITE:
+        raise LinkRefused("T15.right")
+    _check_blobs(change)
+
+
+def _check_blobs(change: Change) -> None:
+    kept = sum(1 for entry in change.link.body["entries"] if entry[2] is not None)
+    if kept != len(change.blobs):
+        raise Invalid("One blob for each entry that is no purge.")
+
+
+def _check_rotation_shape(access: VaultAccess, rotation: RotationIn) -> None:
+    if rotation.link.type != "vault_rotate" or rotation.link.body["vault"] != access.vault_id.bytes:
+        raise Invalid("A rotation brings the vault_rotate of this vault.")
+    head = (rotation.link.hash, rotation.link.seq)
+    for grant in rotation.grants:
+        if grant.sender != access.team.fp or grant.head != head:
+            raise LinkRefused("T7.authority")
+
+
+def _stands(link: ParsedLink, head: VaultHead) -> bool:
+    """Whether these very bytes are in the chain.
+
+    Raises:
+        HeadMoved: other bytes are, or the place is not reached.
+    """
+    if link.seq <= head.seq:
+        stored = VaultLink.objects.filter(vault_id=head.id, seq=link.seq)
+        signed = stored.values_list("signed", flat=True).first()
+        if signed is not None and bytes(signed) == link.signed:
+            return True
+    if (link.seq, link.prev) != (head.seq + 1, head.head):
+        raise HeadMoved(head.id, head.seq, head.head)
+    return False
+
+
+def _judge(state: TeamState, head: VaultHead, link: ParsedLink) -> None:
+    """Judge a link exactly as a client does, on the rows of the items that it names.
+
+    Raises:
+        StaleSeen, RotationDue: what an honest client meets when others were faster.
+        LinkRefused: the rest.
+    """
+    if link.seen is not None and link.seen.seq < max(head.seen_seq, head.last_cut_seq):
+        raise StaleSeen
+    named = [UUID(bytes=entry[0]) for entry in link.body["entries"]]
+    vault = VaultState(
+        id=head.id.bytes,
+        seq=head.seq,
+        head=head.head,
+        seen=head.seen_seq,
+        judged=state.seq,
+        items=_revisions(head.id, named),
+    )
+    try:
+        vault_step(state, vault, link)
+    except Refused as verdict:
+        if verdict.refusal == "T9.due":
+            raise RotationDue from None
+        raise LinkRefused(verdict.refusal) from None
+    except Waiting:
+        raise LinkRefused("T1.seen_hash") from None
+
+
+_REVISIONS: Final = """
+    SELECT id, revision, overview IS NULL FROM vaults_item WHERE vault_id = %s AND id = ANY(%s)
+"""
+
+
+def _revisions(vault_id: UUID, items: list[UUID]) -> dict[bytes, Revision]:
+    """The last revision of each item; its hash is not kept here, only whether it was purged."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REVISIONS, [vault_id, items])
+        return {
+            row[0].bytes: Revision(row[1], None if row[2] else b"") for row in cursor.fetchall()
+        }
+
+
+_SWAP: Final = """
+    UPDATE vaults_vault SET seq = %(seq)s, head = %(hash)s, seen_seq = %(seen)s
+    WHERE id = %(vault)s AND seq = %(seq)s - 1 AND head = %(prev)s
+        AND last_cut_seq <= %(seen)s AND seen_seq <= %(seen)s
+        AND (held_until IS NULL OR held_until <= now() OR held_by = %(member)s)
+"""
+
+
+def _swap_head(access: TeamAccess, vault_id: UUID, link: ParsedLink) -> None:
+    """Compare and swap; if that fails, say why.
+
+    Raises:
+        HeadMoved, StaleSeen, Held.
+    """
+    seen = _seen_seq(link)
+    values = {
+        "seq": link.seq,
+        "hash": link.hash,
+        "seen": seen,
+        "vault": vault_id,
+        "prev": link.prev,
+        "member": access.member_id,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SWAP, values)
+        if cursor.rowcount == 1:
+            return
+    head = vault_head_read(access.team_id, vault_id)
+    if (link.seq, link.prev) != (head.seq + 1, head.head):
+        raise HeadMoved(vault_id, head.seq, head.head)
+    head.check_not_held(access.member_id)
+    raise StaleSeen
+
+
+# The old overview moves beside its details, the new revision takes the item's row. All parts of
+# one statement see the rows as they were before it.
+_STORE: Final = """
+    WITH entry AS (
+        SELECT * FROM unnest(
+            %(ids)s::uuid[], %(revisions)s::int[], %(overviews)s::bytea[],
+            %(commitments)s::bytea[], %(details)s::bytea[]
+        ) AS e(id, revision, overview, c_details, details)
+    ), link AS (
+        INSERT INTO vaults_vaultlink (vault_id, seq, team_id, signed)
+        VALUES (%(vault)s, %(seq)s, %(team)s, %(signed)s)
+    ), moved AS (
+        UPDATE vaults_revision r
+        SET overview = i.overview, c_details = i.c_details, author = i.author, epoch = i.epoch
+        FROM vaults_item i JOIN entry e ON e.id = i.id
+        WHERE i.vault_id = %(vault)s AND r.item_id = i.id AND r.revision = i.revision
+    ), stored AS (
+        INSERT INTO vaults_item AS i
+            (id, vault_id, team_id, revision, epoch, link_seq, author, c_details, overview)
+        SELECT id, %(vault)s, %(team)s, revision, %(epoch)s, %(seq)s, %(author)s, c_details, overview
+        FROM entry
+        ON CONFLICT (id) DO UPDATE
+        SET revision = EXCLUDED.revision, epoch = EXCLUDED.epoch, link_seq = EXCLUDED.link_seq,
+            author = EXCLUDED.author, c_details = EXCLUDED.c_details, overview = EXCLUDED.overview
+        WHERE i.vault_id = EXCLUDED.vault_id
+        RETURNING id
+    ), detailed AS (
+        INSERT INTO vaults_revision (item_id, revision, team_id, details)
+        SELECT e.id, e.revision, %(team)s, e.details FROM entry e JOIN stored s ON s.id = e.id
+    )
+    SELECT count(*) FROM stored
+"""
+
+
+def _store(team_id: UUID, vault_id: UUID, change: Change) -> None:
+    """Store link and blobs in one statement, and purge in two more.
+
+    Raises:
+        Taken: an item of this id is another vault's.
+    """
+    link = change.link
+    kept = [entry for entry in link.body["entries"] if entry[2] is not None]
+    values = {
+        "vault": vault_id,
+        "team": team_id,
+        "seq": link.seq,
+        "signed": link.signed,
+        "epoch": link.body["epoch"],
+        "author": link.actor,
+        "ids": [UUID(bytes=entry[0]) for entry in kept],
+        "revisions": [entry[1] for entry in kept],
+        "overviews": [blob.overview for blob in change.blobs],
+        "commitments": [blob.c_details for blob in change.blobs],
+        "details": [blob.details for blob in change.blobs],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STORE, values)
+        if cursor.fetchone()[0] != len(kept):
+            raise Taken
+    if len(kept) != len(link.body["entries"]):
+        _purge(vault_id, link)
+
+
+_PURGE: Final = """
+    UPDATE vaults_item i
+    SET revision = e.revision, link_seq = %s, author = %s, epoch = %s,
+        overview = NULL, c_details = NULL
+    FROM unnest(%s::uuid[], %s::int[]) AS e(id, revision)
+    WHERE i.id = e.id AND i.vault_id = %s
+"""
+
+
+def _purge(vault_id: UUID, link: ParsedLink) -> None:
+    """Delete all blobs of the items that the link purges; their rows stay, so that none returns."""
+    purged = [entry for entry in link.body["entries"] if entry[2] is None]
+    ids = [UUID(bytes=entry[0]) for entry in purged]
+    values = [link.seq, link.actor, link.body["epoch"], ids, [entry[1] for entry in purged]]
+    with connection.cursor() as cursor:
+        cursor.execute(_PURGE, [*values, vault_id])
+        cursor.execute("DELETE FROM vaults_revision WHERE item_id = ANY(%s)", [ids])
+
+
+def _rotate(
+    access: VaultAccess,
+    changing: Changing,
+    rotation: RotationIn,
+    sealed: SealedGrants,
+    change: Change | None,
+) -> bool:
+    """Append the team link with its grants, and judge the vault link on it.
+
+    Returns:
+        Whether both stood there already.
+    """
+    heads: dict[UUID, VaultHead] = {}
+
+    def lock_vault() -> None:
+        heads.update(cut_heads_check(access.team_id, rotation.link))
+        head = heads.get(access.vault_id)
+        if head is not None:
+            head.check_not_held(access.team.member_id)
+        _check_quota(access, changing.at_head(rotation.link.seq - 1, rotation.link.prev))
+
+    state = team_commit(
+        access=access.team, link=rotation.link, changing=changing, guard=lock_vault
+    )
+    if state is None:
+        if change is not None and not _stands(
+            change.link, vault_head_read(access.team_id, access.vault_id)
+        ):
+            raise StaleSeen
+        return True
+    _store_rotation(access, state, rotation, sealed)
+    if change is not None:
+        head = vault_head_read(access.team_id, access.vault_id)
+        _judge(state, head, change.link)
+    return False
+
+
+def _check_quota(access: VaultAccess, state: TeamState) -> None:
+    """A rotation that is not due, by somebody who does not manage: one an hour.
+
+    Raises:
+        TooManyLinks.
+    """
+    vault = state.vaults.get(access.vault_id.bytes)
+    if vault is None or vault.due.now or vault.right(access.team.member_id) == Right.MANAGE:
+        return
+    key = f"rotated:{access.vault_id}:{access.team.member_id.hex()}"
+    if cache.get(key) is not None:
+        raise TooManyLinks(retry_after=ROTATION_QUOTA_SECONDS)
+    transaction.on_commit(lambda: cache.set(key, 1, ROTATION_QUOTA_SECONDS))
+
+
+def _store_rotation(
+    access: VaultAccess, state: TeamState, rotation: RotationIn, sealed: SealedGrants
+) -> None:
+    holders = {state.members[member].fp for member in state.holders(access.vault_id.bytes)}
+    recipients = [grant.to for grant in rotation.grants]
+    if len(recipients) != len(holders) or set(recipients) != holders:
+        raise Invalid("A rotation brings one grant for each holder.")
+    for grant in rotation.grants:
+        if (grant.vault, grant.epoch) != (access.vault_id.bytes, rotation.link.body["epoch"]):
+            raise LinkRefused("T7.place")
+        grant_check(state, grant)
+    vaults_project(access.team_id, [access.vault_id.bytes], state)
+    grants_insert(access.team, sealed)
+    olds_insert(access.team, access.vault_id, rotation.olds, newest=rotation.link.body["epoch"])
+    link_record(access.team, rotation.link, Action.VAULT_ROTATED, access.vault_id)
+
+
+def _seen_seq(link: ParsedLink) -> int:
+    if link.seen is None:
+        raise LinkRefused("T1.seen")
+    return link.seen.seq
+
+
+def _written(change: Change | None, rotation: RotationIn | None, *, again: bool) -> Written:
+    """What the bytes themselves say, so that a retry is told the same."""
+    if change is not None:
+        seq, head = change.link.seq, change.link.hash
+    elif rotation is not None:
+        cut = rotation.link.body["cut"][0]
+        seq, head = cut["seq"], cut["hash"]
+    else:
+        raise Invalid("A link, a rotation, or both.")
+    if rotation is not None:
+        return Written(seq, head, rotation.link.seq, rotation.link.hash, again)
+    seen = change.link.seen if change is not None else None
+    if seen is None:
+        raise LinkRefused("T1.seen")
+    return Written(seq, head, seen.seq, seen.hash, again)
+

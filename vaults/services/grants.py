@@ -1,0 +1,244 @@
+"""Grants: sealed again under the team's KEK, stored, opened for their recipients, reported on."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from accounts.access import TeamAccess
+from accounts.conflicts import LinkRefused, StaleSeen
+from accounts.errors import AccessDenied
+from accounts.kek import OpenedKek, kek_hold_current, open_kek
+from accounts.models import Member
+from accounts.services.team import team_lock, team_stir
+from accounts.team_chain import TeamState
+from accounts.team_state import team_states
+from audit.events import Action, Scope
+from audit.services import record, unit_of_work
+from vaults.crypto import cbor
+from vaults.crypto.errors import DecryptionError, Refused, Waiting
+from vaults.crypto.grants import ParsedGrant, parse_grant, stored_grant
+from vaults.models import Grant, Vault
+from vaults.vault_chain import check_grant
+
+KIND: Final = "grant"  # of the outer seal
+
+
+@dataclass(frozen=True, slots=True)
+class SealedGrants:
+    """Grants under the outer seal, ready for a transaction that is still on the same KEK."""
+
+    grants: tuple[ParsedGrant, ...]
+    blobs: tuple[bytes, ...]
+    kek_version: int
+    call_id: UUID  # of the KMS call that loaded the KEK
+
+
+@dataclass(frozen=True, slots=True)
+class GrantReport:
+    """That a grant opened, or did not, in its recipient's client."""
+
+    vault_id: UUID
+    epoch: int
+    from_fp: bytes
+
+
+def grants_parse(pairs: Iterable[tuple[bytes, bytes]]) -> list[ParsedGrant]:
+    """Parse grants and signatures as they came.
+
+    Raises:
+        LinkRefused: `T7.parse` or `R15.suite`.
+    """
+    try:
+        return [parse_grant(stored_grant(grant, sig)) for grant, sig in pairs]
+    except Refused as verdict:
+        raise LinkRefused(verdict.refusal) from None
+
+
+def grants_seal(team_id: UUID, grants: Sequence[ParsedGrant]) -> SealedGrants:
+    """Put the outer seal over grants; before the transaction.
+
+    Raises:
+        KmsUnavailable: the team's KEK cannot be had; nothing was written.
+    """
+    with open_kek(team_id) as kek:
+        blobs = tuple(grant_seal(kek, grant) for grant in grants)
+        return SealedGrants(tuple(grants), blobs, kek.version, kek.call_id)
+
+
+def grant_seal(kek: OpenedKek, grant: ParsedGrant) -> bytes:
+    """Seal one grant to its own hash."""
+    return kek.seal(KIND, grant.row_hash(), stored_grant(grant.grant, grant.sig)).blob
+
+
+def grant_open(kek: OpenedKek, row_hash: bytes, blob: bytes) -> tuple[bytes, bytes]:
+    """Undo the outer seal; return the grant's bytes and its signature.
+
+    Raises:
+        DecryptionError: it does not open, or what came out is not the row's grant.
+    """
+    pair = cbor.loads(bytes(kek.open(KIND, row_hash, blob)))
+    if parse_grant(stored_grant(pair["grant"], pair["sig"])).row_hash() != row_hash:
+        raise DecryptionError
+    return pair["grant"], pair["sig"]
+
+
+def grants_store(*, access: TeamAccess, pairs: Sequence[tuple[bytes, bytes]]) -> int:
+    """Store grants that the caller signed, for holders of vaults that the caller manages.
+
+    A later grant by the same sender to the same member and epoch takes the place of one that
+    was not reported open, so a first bad one blocks nothing.
+
+    Raises:
+        AccessDenied: a vault that is not of this team.
+        LinkRefused: what a recipient's client would refuse.
+        StaleSeen: the head does not cover the last link about recipient or vault.
+        KmsUnavailable: nothing was written.
+    """
+    grants = grants_parse(pairs)
+    sealed = grants_seal(access.team_id, grants)
+    with team_states.lend(access.team_id) as state:
+        for grant in grants:
+            if grant.sender != access.fp:
+                raise LinkRefused("T7.sender")
+            grant_check(state, grant)
+    with unit_of_work():
+        team_stir(access.team_id)
+        _check_heads(access.team_id, grants)
+        grants_insert(access, sealed)
+    return len(grants)
+
+
+def grant_check(state: TeamState, grant: ParsedGrant) -> None:
+    """Judge a grant as its recipient will, but for what lies inside the box.
+
+    Raises:
+        LinkRefused: the first check of SPEC 7.3 that fails.
+    """
+    recipient = state.member_by_fp(grant.to)
+    if recipient is None:
+        raise LinkRefused("T7.to")
+    try:
+        check_grant(state, recipient.id, grant)
+    except Refused as verdict:
+        raise LinkRefused(verdict.refusal) from None
+    except Waiting:
+        raise LinkRefused("T7.head") from None
+
+
+def grants_insert(access: TeamAccess, sealed: SealedGrants) -> None:
+    """Store sealed grants and their events, inside the caller's unit of work."""
+    kek_hold_current(access.team_id, sealed.kek_version)
+    Grant.objects.bulk_create(
+        [
+            Grant(
+                vault_id=UUID(bytes=grant.vault),
+                team_id=access.team_id,
+                epoch=grant.epoch,
+                to_fp=grant.to,
+                from_fp=grant.sender,
+                kek_version=sealed.kek_version,
+                row_hash=grant.row_hash(),
+                blob=blob,
+                head_seq=grant.head.seq,
+            )
+            for grant, blob in zip(sealed.grants, sealed.blobs, strict=True)
+        ],
+        update_conflicts=True,
+        unique_fields=["vault", "epoch", "to_fp", "from_fp"],
+        update_fields=["kek_version", "row_hash", "blob", "head_seq", "opened_at", "broken_at"],
+    )
+    for grant in sealed.grants:
+        _record(
+            access,
+            Action.GRANT_STORED,
+            GrantReport(UUID(bytes=grant.vault), grant.epoch, grant.sender),
+            to=grant.to,
+            kek_call=sealed.call_id,
+        )
+
+
+def grants_report(
+    *, access: TeamAccess, opened: Sequence[GrantReport], broken: Sequence[GrantReport]
+) -> None:
+    """Note which grants to the caller opened. A report on no such grant is passed over."""
+    with unit_of_work():
+        # First the team's row, as everywhere: a rotation replaces grants under that lock.
+        team_lock(access.team_id)
+        found = _mark(access, opened, "opened_at") + _mark(access, broken, "broken_at")
+        for report in found[: len(opened)]:
+            if report is not None:
+                _record(access, Action.GRANT_OPENED, report)
+        for report in found[len(opened) :]:
+            if report is not None:
+                _record(access, Action.GRANT_REPORTED_BROKEN, report)
+        if any(found):
+            team_stir(access.team_id)
+
+
+_MARK: Final = """
+    UPDATE vaults_grant g SET {column} = %s
+    FROM unnest(%s::uuid[], %s::int[], %s::bytea[]) AS r(vault_id, epoch, from_fp)
+    WHERE g.team_id = %s AND g.to_fp = %s AND g.{column} IS NULL
+        AND g.vault_id = r.vault_id AND g.epoch = r.epoch AND g.from_fp = r.from_fp
+    RETURNING g.vault_id, g.epoch, g.from_fp
+"""
+
+
+def _mark(
+    access: TeamAccess, reports: Sequence[GrantReport], column: str
+) -> list[GrantReport | None]:
+    """Set a time where there is none yet; return per report itself, or None if nothing changed."""
+    columns = [
+        [report.vault_id for report in reports],
+        [report.epoch for report in reports],
+        [report.from_fp for report in reports],
+    ]
+    with connection.cursor() as cursor:
+        values = [timezone.now(), *columns, access.team_id, access.fp]
+        cursor.execute(_MARK.format(column=column), values)
+        changed = {(row[0], row[1], bytes(row[2])) for row in cursor.fetchall()}
+    return [
+        report if (report.vault_id, report.epoch, report.from_fp) in changed else None
+        for report in reports
+    ]
+
+
+def _check_heads(team_id: UUID, grants: Sequence[ParsedGrant]) -> None:
+    """Compare with the last links about vaults and recipients.
+
+    The caller has locked the team's row, so that no link comes between this and the commit.
+    """
+    vaults = dict(
+        Vault.objects.filter(
+            team_id=team_id, pk__in={UUID(bytes=grant.vault) for grant in grants}
+        ).values_list("pk", "touched_seq")
+    )
+    members = {
+        bytes(fp): seq
+        for fp, seq in Member.objects.filter(
+            team_id=team_id, left_seq__isnull=True, fp__in=[grant.to for grant in grants]
+        ).values_list("fp", "touched_seq")
+    }
+    for grant in grants:
+        vault_seq = vaults.get(UUID(bytes=grant.vault))
+        if vault_seq is None:
+            raise AccessDenied
+        if grant.to not in members or grant.head.seq < max(vault_seq, members[grant.to]):
+            raise StaleSeen
+
+
+def _record(
+    access: TeamAccess, action: Action, report: GrantReport, **details: bytes | UUID
+) -> None:
+    record(
+        action=action,
+        scope=Scope.team(access.team_id),
+        actor_id=access.account_id,
+        member_id=access.member_id,
+        subject=report.vault_id,
+        details={"epoch": report.epoch, "from": report.from_fp, **details},
+    )

@@ -1,0 +1,71 @@
+"""Former DEKs sealed under later ones (SPEC 2, `coffret/olddek/v1`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from accounts.access import TeamAccess
+from accounts.errors import Invalid
+from accounts.services.team import team_stir
+from audit.events import Action, Scope
+from audit.services import record, unit_of_work
+from vaults.access import VaultAccess
+from vaults.models import OldDek, Vault
+
+
+@dataclass(frozen=True, slots=True)
+class OldIn:
+    """The DEK of one epoch under that of a later one, sealed by a client; 113 bytes."""
+
+    from_epoch: int
+    to_epoch: int
+    blob: bytes
+
+
+def olds_store(*, access: VaultAccess, olds: Sequence[OldIn]) -> int:
+    """Store former DEKs that nobody had stored, or whose seals did not open.
+
+    Any holder may: whether one is good, each reader's client sees by the DEK's commitment.
+
+    Raises:
+        Invalid: an epoch that the vault has not reached, or not from an earlier to a later one.
+    """
+    with unit_of_work():
+        team_stir(access.team_id)
+        newest = Vault.objects.values_list("epoch", flat=True).get(pk=access.vault_id)
+        olds_insert(access.team, access.vault_id, olds, newest=newest)
+    return len(olds)
+
+
+def olds_insert(
+    access: TeamAccess, vault_id: UUID, olds: Sequence[OldIn], *, newest: int
+) -> None:
+    """Store former DEKs, inside the caller's unit of work; a later one of mine replaces mine."""
+    for old in olds:
+        if not 1 <= old.from_epoch < old.to_epoch <= newest:
+            raise Invalid("An old DEK goes from an earlier epoch to a later one of the vault.")
+    OldDek.objects.bulk_create(
+        [
+            OldDek(
+                vault_id=vault_id,
+                team_id=access.team_id,
+                from_epoch=old.from_epoch,
+                to_epoch=old.to_epoch,
+                uploader=access.member_id,
+                blob=old.blob,
+            )
+            for old in olds
+        ],
+        update_conflicts=True,
+        unique_fields=["vault", "from_epoch", "to_epoch", "uploader"],
+        update_fields=["blob"],
+    )
+    for old in olds:
+        record(
+            action=Action.OLD_DEK_STORED,
+            scope=Scope.team(access.team_id),
+            actor_id=access.account_id,
+            member_id=access.member_id,
+            subject=vault_id,
+            details={"from": old.from_epoch, "to": old.to_epoch},
+        )

@@ -1,0 +1,127 @@
+"""A vault's beginning, and the ten seconds in which it stands still."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.core.cache import cache
+from django.db import IntegrityError
+from django.utils import timezone
+
+from accounts.access import TeamAccess
+from accounts.conflicts import LinkRefused, Taken, TooManyLinks
+from accounts.errors import AccessDenied, Invalid
+from accounts.services.team import Appended, link_record, team_commit
+from accounts.team_chain import TeamState
+from accounts.team_state import team_states
+from audit.events import Action, Scope
+from audit.services import record, unit_of_work
+from vaults.crypto.grants import ParsedGrant
+from vaults.crypto.links import ParsedLink
+from vaults.models import Vault, VaultMember
+from vaults.services.changes import Change, change_write, first_change_judge
+from vaults.services.grants import SealedGrants, grant_check, grants_insert, grants_seal
+from vaults.services.heads import rights_project, vault_heads_lock
+
+HOLD_SECONDS: Final = 10
+HOLD_QUOTA_SECONDS: Final = 60  # one hold per actor and team
+
+
+def vault_create(
+    *, access: TeamAccess, link: ParsedLink, grants: Sequence[ParsedGrant], change: Change
+) -> Appended:
+    """Append a `vault_create`, its creator's grant, and the first vault link, which names it.
+
+    Args:
+        grants: exactly one, by the creator to the creator, whose head is `link`.
+        change: signed on `link`; it holds the vault's own item.
+
+    Raises:
+        as `team_commit`; Invalid: not that; Taken: a vault or item has this id already.
+        KmsUnavailable: nothing was written.
+    """
+    if len(grants) != 1:
+        raise Invalid("A new vault comes with its creator's grant.")
+    if change.link.actor != access.member_id:
+        raise LinkRefused("T2.actor")
+    if grants[0].sender != access.fp or grants[0].head != (link.hash, link.seq):
+        raise LinkRefused("T7.authority")
+    sealed = grants_seal(access.team_id, grants)
+    try:
+        with team_states.change(access.team_id) as changing, unit_of_work():
+            state = team_commit(access=access, link=link, changing=changing)
+            if state is not None:
+                _begin(access, state, link, sealed, change)
+    except IntegrityError:
+        raise Taken from None
+    return Appended(link.seq, link.hash, again=state is None)
+
+
+def vaults_hold(*, access: TeamAccess, vaults: Sequence[UUID]) -> int:
+    """Let writes to these vaults wait for 10 s, so that a link that cuts them can be signed.
+
+    Owners and admins may hold every vault of the team, for they may remove its members; others
+    those in which they hold a right, for they may leave.
+
+    Returns:
+        The end of the hold, Unix milliseconds.
+
+    Raises:
+        AccessDenied: a vault of which that is not true.
+        TooManyLinks: this actor held vaults of the team within the last minute.
+    """
+    wanted = set(vaults)
+    if not wanted <= _may_hold(access, wanted):
+        raise AccessDenied
+    key = f"held:{access.team_id}:{access.member_id.hex()}"
+    if not cache.add(key, 1, HOLD_QUOTA_SECONDS):
+        raise TooManyLinks(retry_after=HOLD_QUOTA_SECONDS)
+    until = timezone.now() + timedelta(seconds=HOLD_SECONDS)
+    with unit_of_work():
+        vault_heads_lock(access.team_id, wanted)
+        Vault.objects.filter(pk__in=wanted).update(held_until=until, held_by=access.member_id)
+        for vault_id in sorted(wanted):
+            record(
+                action=Action.VAULT_HELD,
+                scope=Scope.team(access.team_id),
+                actor_id=access.account_id,
+                member_id=access.member_id,
+                subject=vault_id,
+            )
+    return int(until.timestamp() * 1000)
+
+
+def _begin(
+    access: TeamAccess, state: TeamState, link: ParsedLink, sealed: SealedGrants, change: Change
+) -> None:
+    vault_id = UUID(bytes=link.body["vault"])
+    grant = sealed.grants[0]
+    if (grant.vault, grant.to) != (vault_id.bytes, access.fp):
+        raise LinkRefused("T7.to")
+    grant_check(state, grant)
+    Vault.objects.create(
+        id=vault_id,
+        team_id=access.team_id,
+        seq=0,
+        head=link.hash,
+        seen_seq=link.seq,
+        epoch=1,
+        last_cut_seq=link.seq,
+        touched_seq=link.seq,
+    )
+    rights_project(access.team_id, access.member_id, state)
+    grants_insert(access, sealed)
+    link_record(access, link, Action.VAULT_CREATED, vault_id)
+    first_change_judge(state, vault_id, change)
+    change_write(access, vault_id, change)
+
+
+def _may_hold(access: TeamAccess, wanted: set[UUID]) -> set[UUID]:
+    if access.administers:
+        rows = Vault.objects.filter(team_id=access.team_id, pk__in=wanted).values_list("pk")
+    else:
+        rows = VaultMember.objects.filter(
+            team_id=access.team_id, member_id=access.member_id, vault_id__in=wanted
+        ).values_list("vault_id")
+    return {row[0] for row in rows}
