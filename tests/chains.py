@@ -278,7 +278,7 @@ class TeamBuilder:
         vault_step(self.state, builder.state, signed)
         builder.links.append(signed)
 
-    def grant(self, actor: Person, vault: bytes, to: Person, *, epoch: int | None = None, **fields: Any) -> bytes:
+    def grant(self, actor: Person, vault: bytes, to: Person, /, *, epoch: int | None = None, **fields: Any) -> bytes:
         """CBOR{grant, sig} for a member; `fields` override those of the grant."""
         epoch = epoch or self.state.vaults[vault].epoch
         grant = {

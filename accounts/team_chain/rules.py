@@ -90,7 +90,14 @@ def _first(link: ParsedLink, *, verify: bool) -> TeamState:
     need(link.actor == founder["member"], "T2.actor")
     fp = fingerprint(founder["identity"], founder["box"])
     _check_signature(link, fp, founder["identity"], verify=verify)
-    state = TeamState(team_id(link.link).bytes, link.body["kind"], 0, link.hash, [link.hash])
+    state = TeamState(
+        id=team_id(link.link).bytes,
+        kind=link.body["kind"],
+        name=link.body["name"],
+        seq=0,
+        head=link.hash,
+        hashes=[link.hash],
+    )
     state.admit(
         Member(
             id=founder["member"],

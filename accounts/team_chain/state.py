@@ -105,6 +105,7 @@ class Vault:
 class TeamState:
     id: bytes
     kind: str  # team, personal
+    name: bytes  # commitment
     seq: int
     head: bytes
     hashes: list[bytes]  # of each link, by seq

@@ -11,6 +11,7 @@ from typing import Any
 from tests.vectors import primitives
 from tests.vectors.link_cases import accept_cases, link_cases
 from tests.vectors.team_cases import team_chain_cases
+from tests.vectors.vault_cases import grant_cases, vault_chain_cases
 
 FOLDER = Path(__file__).parent
 
@@ -27,6 +28,8 @@ def all_vectors() -> dict[str, str]:
         "links": link_cases(),
         "accept": accept_cases(),
         "team_chains": team_chain_cases(),
+        "vault_chains": vault_chain_cases(),
+        "grants": grant_cases(),
     }
     return {f"{name}.json": json.dumps(content, indent=1) + "\n" for name, content in contents.items()}
 

@@ -391,7 +391,7 @@ def derive_cases() -> list[Case]:
                 "auk", bytes(auk.raw), export_key=export_key, account_secret=secret, account=a, cred=b, server_key=n
             )
         )
-    for kind, text in (("name", "Zo\u00eb"), ("email", "zoe@example.org"), ("name", "")):
+    for kind, text in (("name", "Zo\u00eb"), ("email", "zoe@example.org"), ("name", ""), ("team", "Orchard")):
         cases.append(_derived("commitment", profile.commitment(k, kind, text), salt=k, kind=kind, text=text))
     return cases
 
