@@ -1,0 +1,219 @@
+/** Sign-up, login, unlock, change of password (design 5). Keys are born and opened here, and nothing but OPAQUE leaves. */
+import type { Bytes } from "../crypto/bytes.ts"
+import { equal, random } from "../crypto/bytes.ts"
+import { Refused } from "../crypto/errors.ts"
+import type { Auk } from "../crypto/keys.ts"
+import { Amk, deriveAuk, deriveKit, Keyring, SUITE } from "../crypto/keys.ts"
+import { sodiumReady } from "../crypto/sodium.ts"
+import { sealAmk, sealKeyring } from "../crypto/wraps.ts"
+import type { Bundle } from "./bundle.ts"
+import { bundleIn, openBundle } from "./bundle.ts"
+import { CoreFailure } from "./failure.ts"
+import type { Begun, Finished } from "./opaque.ts"
+import { beginLogin, beginRegistration, finishLogin, finishRegistration } from "./opaque.ts"
+import type { Store } from "./store.ts"
+import type { Server } from "./transport.ts"
+import type { Answer } from "./wire.ts"
+import { asBytes, asText } from "./wire.ts"
+
+/** Who is unlocked, with the keys. Lives in the worker and is wiped at lock. */
+export interface Me {
+    readonly account: Bytes
+    readonly email: string
+    readonly serverKey: Bytes
+    readonly amk: Amk
+    readonly keyring: Keyring
+    /** Changes with the password. */
+    cred: Bytes
+}
+
+export interface Opened {
+    readonly me: Me
+    readonly bundle: Bundle
+}
+
+/** A login or sign-up that waits for the code from the mail. The password is not kept; what it gave is. */
+interface Awaiting {
+    readonly exportKey: Bytes
+    readonly serverKey: Bytes
+    /** At sign-up: the keyring that was made, which is the one that must come back. */
+    readonly fp: Bytes | null
+}
+
+const CRED_ZERO = new Uint8Array(16)
+const SERVER_KEY = "server_key" // a public value, so it is kept as it is: it is needed before anything opens
+
+export class Accounts {
+    readonly #server: Server
+    readonly #store: Store
+    #awaiting: Awaiting | null = null
+
+    constructor(server: Server, store: Store) {
+        this.#server = server
+        this.#store = store
+    }
+
+    /** What the server says of this session; takes the CSRF token. */
+    session(): Promise<Answer> {
+        return this.#server.call("GET", "session")
+    }
+
+    /** Make an account's keys and upload them sealed. Returns the recovery kit's code, 32 bytes. */
+    async signUp(email: string, password: string): Promise<Bytes> {
+        await sodiumReady()
+        const begun = await beginRegistration(password)
+        const answer = await this.#server.call("POST", "signup/start", { email, request: begun.message })
+        const place = { account: asBytes(answer["account"], 16), cred: asBytes(answer["cred"], 16) }
+        const done = await finishRegistration(password, begun, asBytes(answer["response"], 64))
+        await this.#checkServerKey(done.serverKey)
+        const made = await newKeys(done, place)
+        await this.#server.call("POST", "signup/finish", {
+            handle: asBytes(answer["handle"], 16),
+            record: done.message,
+            suite: SUITE,
+            ...made.upload,
+        })
+        this.#await({ exportKey: done.exportKey, serverKey: done.serverKey, fp: made.fp })
+        return made.code
+    }
+
+    async resend(): Promise<void> {
+        await this.#server.call("POST", "signup/resend", {})
+    }
+
+    /** @throws {CoreFailure} `code_wrong`, `code_expired`; `sign_in_again` if the keys were lost with a reload. */
+    async confirm(code: string): Promise<Opened> {
+        const awaiting = this.#awaiting
+        if (awaiting === null) throw new CoreFailure("sign_in_again")
+        const answer = await this.#server.call("POST", "signup/verify", { code })
+        const opened = await this.#open(awaiting, bundleIn(answer))
+        if (awaiting.fp !== null && !equal(awaiting.fp, opened.me.keyring.fp)) throw new Refused("R17.keyring")
+        this.forget()
+        return opened
+    }
+
+    /** Sign in; null if the server first wants the code from a mail. */
+    async signIn(email: string, password: string): Promise<Opened | null> {
+        const begun = await beginLogin(password)
+        const started = await this.#server.call("POST", "login/start", { email, ke1: begun.message })
+        const { answer, done } = await this.#finish("login", password, begun, started)
+        if (answer["state"] === "pending") {
+            this.#await({ exportKey: done.exportKey, serverKey: done.serverKey, fp: null })
+            return null
+        }
+        return this.#open(done, bundleIn(answer))
+    }
+
+    /** Unlock on the live session. It marks the step-up too. */
+    async unlock(password: string): Promise<Opened> {
+        const begun = await beginLogin(password)
+        const started = await this.#server.call("POST", "unlock/start", { ke1: begun.message })
+        const { answer, done } = await this.#finish("unlock", password, begun, started)
+        return this.#open(done, bundleIn(answer))
+    }
+
+    /** A new registration and a new wrap of the same AMK, in one request. */
+    async changePassword(me: Me, current: string, next: string): Promise<void> {
+        const again = await this.unlock(current)
+        wipe(again.me)
+        const begun = await beginRegistration(next)
+        const answer = await this.#server.call("POST", "password/start", { request: begun.message })
+        const cred = asBytes(answer["cred"], 16)
+        const done = await finishRegistration(next, begun, asBytes(answer["response"], 64))
+        await this.#checkServerKey(done.serverKey)
+        const id = random(16)
+        const auk = await deriveAuk(done.exportKey, null, { account: me.account, cred, serverKey: done.serverKey })
+        const blob = await sealAmk(auk, { account: me.account, cred, id }, me.amk)
+        auk.wipe()
+        done.exportKey.fill(0)
+        await this.#server.call("POST", "password/finish", {
+            handle: asBytes(answer["handle"], 16),
+            record: done.message,
+            suite: SUITE,
+            wrap: { id, wrap: "auk", cred, blob },
+            old_cred: me.cred,
+        })
+        me.cred = cred
+    }
+
+    async signOut(): Promise<void> {
+        this.forget()
+        this.#server.takeToken(await this.#server.call("DELETE", "session"))
+    }
+
+    /** Drop what a half-done sign-up or login left. */
+    forget(): void {
+        this.#awaiting?.exportKey.fill(0)
+        this.#awaiting = null
+    }
+
+    #await(awaiting: Awaiting): void {
+        this.forget()
+        this.#awaiting = awaiting
+    }
+
+    /** KE3 goes out only after the server proved itself with the key that this browser knows. */
+    async #finish(
+        route: "login" | "unlock",
+        password: string,
+        begun: Begun,
+        started: Answer,
+    ): Promise<{ answer: Answer; done: Finished }> {
+        const handle = asBytes(started["handle"], 16)
+        const done = await finishLogin(password, begun, asBytes(started["ke2"], 320))
+        await this.#checkServerKey(done.serverKey)
+        const answer = await this.#server.call("POST", `${route}/finish`, { handle, ke3: done.message })
+        return { answer, done }
+    }
+
+    /** @throws {Refused} `A3.server_key`. */
+    async #checkServerKey(key: Bytes): Promise<void> {
+        const known = await this.#store.get(SERVER_KEY)
+        if (known !== null && !equal(known, key)) throw new Refused("A3.server_key")
+    }
+
+    async #open(from: { exportKey: Bytes; serverKey: Bytes }, bundle: Bundle): Promise<Opened> {
+        await sodiumReady()
+        const { exportKey, serverKey } = from
+        const { account, cred } = bundle
+        const auk: Auk = await deriveAuk(exportKey, null, { account, cred, serverKey })
+        try {
+            const { amk, keyring } = await openBundle(auk, bundle, this.#store)
+            await this.#store.put(SERVER_KEY, serverKey)
+            return { me: { account, email: asText(bundle.email), serverKey, amk, keyring, cred }, bundle }
+        } finally {
+            auk.wipe()
+        }
+    }
+}
+
+/** Everything a new account needs, made in this browser. The first keyring has counter 1. */
+async function newKeys(done: Finished, { account, cred }: { account: Bytes; cred: Bytes }) {
+    const amk = Amk.generate()
+    const keyring = Keyring.generate()
+    const code = random(32)
+    const auk = await deriveAuk(done.exportKey, null, { account, cred, serverKey: done.serverKey })
+    const kit = await deriveKit(code, account)
+    const [aukId, kitId] = [random(16), random(16)]
+    const upload = {
+        keyring: { counter: 1, blob: await sealKeyring(amk, { account, counter: 1 }, keyring) },
+        wraps: [
+            { id: aukId, wrap: "auk", cred, blob: await sealAmk(auk, { account, cred, id: aukId }, amk) },
+            {
+                id: kitId,
+                wrap: "kit",
+                cred: CRED_ZERO,
+                blob: await sealAmk(kit, { account, cred: CRED_ZERO, id: kitId }, amk),
+            },
+        ],
+    }
+    const fp = keyring.fp
+    for (const key of [amk, keyring, auk, kit]) key.wipe()
+    return { code, upload, fp }
+}
+
+/** Overwrite the keys of an account. */
+export function wipe(me: Me): void {
+    me.amk.wipe()
+    me.keyring.wipe()
+}

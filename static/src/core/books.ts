@@ -1,0 +1,197 @@
+/** What this client holds of each team and vault: the verified fold, and beside it what the chain does not carry. */
+import type { RefusalId } from "../chain/refusals.ts"
+import type { Level, Member, TeamState } from "../chain/team.ts"
+import { MANAGE, NONE, WRITE } from "../chain/team.ts"
+import type { VaultState } from "../chain/vault.ts"
+import { startVault } from "../chain/vault.ts"
+import type { Bytes } from "../crypto/bytes.ts"
+import { hex } from "../crypto/bytes.ts"
+import type { Dek } from "../crypto/keys.ts"
+import { profileCommitment } from "../crypto/keys.ts"
+import type { Overview, Refusal } from "../worker/api.ts"
+import { spokenFingerprint } from "./ids.ts"
+import type { Extras, ItemRow, Opening } from "./records.ts"
+
+/** An overview that was opened. It counts once `isVerified`: the vault's chain says what its author wrote. */
+export interface Row {
+    readonly item: string
+    readonly revision: number
+    readonly epoch: number
+    /** Member id. */
+    readonly author: string
+    readonly overview: Overview
+    /** c(overview) and c(details), 32 bytes each. */
+    readonly commitment: Bytes
+    readonly details: Bytes
+    isVerified: boolean
+}
+
+export class VaultBook {
+    readonly id: string
+    readonly team: TeamBook
+    state: VaultState
+    readonly rows = new Map<string, Row>()
+    /** Rows whose DEK is not there yet, or which are ahead of the fold. */
+    readonly sealed = new Map<string, ItemRow>()
+    /** Items that were refused: not shown, not written. */
+    readonly broken = new Set<string>()
+    readonly ring = new Map<number, Dek>()
+    /** Since when the ring is good: a right that ended and came back needs new grants. */
+    since = -1
+    refusal: RefusalId | null = null
+    /** The chain refers to what is not here yet: read, do not write. */
+    isWaiting = false
+    /** The last seq that the server announced, for the progress bar. */
+    announced = 0
+    /** The seq for which the rows here are whole; they are not asked for again up to there. */
+    served = 0
+    /** Changed since it was last written to the cache. */
+    isDirty = false
+    /** A grant of the current epoch came and did not open. */
+    hasBrokenGrant = false
+
+    constructor(id: string, team: TeamBook, state?: VaultState) {
+        this.id = id
+        this.team = team
+        this.state = state ?? startVault(team.state, id)
+    }
+
+    get epoch(): number {
+        return this.team.state.vaults.get(this.id)?.current.epoch ?? 0
+    }
+
+    get isDue(): boolean {
+        return this.team.state.vaults.get(this.id)?.dueAt(this.team.state.seq) ?? false
+    }
+
+    get right(): Level {
+        const me = this.team.me
+        return me === undefined ? NONE : this.team.state.rightAt(this.id, me.id)
+    }
+
+    get mayWrite(): boolean {
+        return this.right >= WRITE
+    }
+
+    get mayManage(): boolean {
+        return this.right === MANAGE
+    }
+
+    get dek(): Dek | undefined {
+        return this.ring.get(this.epoch)
+    }
+
+    dropKeys(): void {
+        for (const dek of this.ring.values()) dek.wipe()
+        this.ring.clear()
+    }
+}
+
+/** What was made of a grant: its DEK is in the ring, it waits, or it is refused. */
+export type GrantMemo = "opened" | { readonly refusal: RefusalId }
+
+export class TeamBook {
+    readonly id: string
+    readonly state: TeamState
+    readonly vaults = new Map<string, VaultBook>()
+    /** Texts by the commitment that they open, hex. */
+    readonly names = new Map<string, string>()
+    readonly memo = new Map<string, GrantMemo>()
+    readonly #account: string
+    extras: Extras = { stir: -1, openings: [], grants: [], olds: [], waiting: [], pending: [] }
+    refusal: RefusalId | null = null
+    isKmsUnavailable = false
+    /** Changed since it was last written to the cache. */
+    isDirty = false
+
+    constructor(state: TeamState, account: string) {
+        this.id = hex(state.id)
+        this.state = state
+        this.#account = account
+    }
+
+    /** My membership, while it lasts. */
+    get me(): Member | undefined {
+        return this.state.byAccount(this.#account)
+    }
+
+    get isFrozen(): boolean {
+        return this.refusal !== null
+    }
+
+    takeExtras(extras: Extras): void {
+        this.extras = extras
+        this.takeOpenings(extras.openings)
+    }
+
+    /** A text is taken only under the commitment that it opens, so that a wrong one names nobody. */
+    takeOpenings(openings: readonly Opening[]): void {
+        for (const { kind, salt, text } of openings) this.names.set(hex(profileCommitment(kind, text, salt)), text)
+    }
+
+    textOf(commitment: Bytes): string | null {
+        return this.names.get(hex(commitment)) ?? null
+    }
+
+    /** How a member is called on the page: by name, else by fingerprint. */
+    callOf(member: string): string {
+        const found = this.state.members.get(member)
+        if (found === undefined) return member
+        return this.textOf(found.profile.name) ?? spokenFingerprint(found.fp)
+    }
+
+    /** The book of a vault in the chain, made at the first asking. */
+    vault(id: string): VaultBook | undefined {
+        const known = this.vaults.get(id)
+        if (known !== undefined || !this.state.vaults.has(id)) return known
+        const book = new VaultBook(id, this)
+        this.vaults.set(id, book)
+        return book
+    }
+}
+
+/** Every team of the account, and what was refused. */
+export class Books {
+    readonly teams = new Map<string, TeamBook>()
+    readonly refusals = new Map<string, Refusal>()
+
+    vault(id: string): VaultBook | undefined {
+        for (const team of this.teams.values()) {
+            const found = team.vaults.get(id)
+            if (found !== undefined) return found
+        }
+        return undefined
+    }
+
+    /** The hash at a place of a verified chain; null while nothing is there. */
+    hashAt(chain: string, seq: number): Bytes | null {
+        const hashes = this.teams.get(chain)?.state.hashes ?? this.vault(chain)?.state.columns.hashes
+        return hashes !== undefined && seq < hashes.length ? hashes.at(seq) : null
+    }
+
+    /** Note a refusal for the page. What it names is frozen by the caller. */
+    refuse(id: RefusalId, at: { team?: string; vault?: string; item?: string }, facts: Readonly<Record<string, string | number>>): void {
+        const { team = null, vault = null, item = null } = at
+        const report = JSON.stringify({ refusal: id, team, vault, item, ...facts }, null, 2)
+        this.refusals.set([id, team, vault, item].join("/"), { id, team, vault, item, report })
+    }
+
+    freezeTeam(team: TeamBook, id: RefusalId, facts: Readonly<Record<string, string | number>>): void {
+        if (team.isFrozen) return
+        team.refusal = id
+        this.refuse(id, { team: team.id }, { seq: team.state.seq, head: hex(team.state.head), ...facts })
+    }
+
+    freezeVault(vault: VaultBook, id: RefusalId, facts: Readonly<Record<string, string | number>>, item?: string): void {
+        if (vault.refusal !== null) return
+        vault.refusal = id
+        const at = { team: vault.team.id, vault: vault.id, ...(item === undefined ? {} : { item }) }
+        this.refuse(id, at, { seq: vault.state.seq, head: hex(vault.state.head), ...facts })
+    }
+
+    wipe(): void {
+        for (const team of this.teams.values()) for (const vault of team.vaults.values()) vault.dropKeys()
+        this.teams.clear()
+        this.refusals.clear()
+    }
+}

@@ -1,0 +1,52 @@
+/** What a call of the core may end in. Carries codes and numbers only: never a key, never something a person typed. */
+import type { Failure } from "../worker/api.ts"
+import { Refused } from "../crypto/errors.ts"
+
+/** A call ended without its effect. `code` is the server's or the client's own. */
+export class CoreFailure extends Error implements Failure {
+    readonly code: string
+    readonly refusal?: string
+    readonly retryAfter?: number
+    readonly triesLeft?: number
+    /** The members of the server's problem document, for the code that handles it; they do not reach the page. */
+    readonly extras: Readonly<Record<string, unknown>>
+
+    constructor(code: string, extras: Readonly<Record<string, unknown>> = {}) {
+        super(code)
+        this.name = "CoreFailure"
+        this.code = code
+        this.extras = extras
+        const refusal = extras["refusal"]
+        const retryAfter = extras["retry_after"]
+        const triesLeft = extras["tries_left"]
+        if (typeof refusal === "string") this.refusal = refusal
+        if (typeof retryAfter === "number") this.retryAfter = retryAfter
+        if (typeof triesLeft === "number") this.triesLeft = triesLeft
+    }
+}
+
+/** The connection broke or timed out: whether the request arrived is not known. */
+export class Unanswered extends CoreFailure {
+    constructor() {
+        super("offline")
+        this.name = "Unanswered"
+    }
+}
+
+/** What the page may see of any error: an error of our own by its code, any other as a bare "failed". */
+export function toFailure(error: unknown): Failure {
+    if (error instanceof Refused) return { code: "refused", refusal: error.refusal }
+    if (!(error instanceof CoreFailure)) return { code: "failed" }
+    const { code, refusal, retryAfter, triesLeft } = error
+    return {
+        code,
+        ...(refusal === undefined ? {} : { refusal }),
+        ...(retryAfter === undefined ? {} : { retryAfter }),
+        ...(triesLeft === undefined ? {} : { triesLeft }),
+    }
+}
+
+/** Fail with `code` unless `condition` holds. */
+export function ensure(condition: boolean, code: string): asserts condition {
+    if (!condition) throw new CoreFailure(code)
+}

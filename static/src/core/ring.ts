@@ -1,0 +1,107 @@
+/** The DEKs of a vault: from grants that pass every check, and from `old` seals that give what the chain names. */
+import { grantVerdict } from "../chain/grant.ts"
+import { NONE } from "../chain/team.ts"
+import { hex, unhex } from "../crypto/bytes.ts"
+import { encode } from "../crypto/cbor.ts"
+import { Refused, Waiting } from "../crypto/errors.ts"
+import { parseGrant } from "../crypto/grants.ts"
+import type { Keyring } from "../crypto/keys.ts"
+import { sha256 } from "../crypto/sodium.ts"
+import { openOldDek } from "../crypto/wraps.ts"
+import type { Books, TeamBook, VaultBook } from "./books.ts"
+import type { GrantRow } from "./records.ts"
+
+/** Refusals that an honest server's leftovers cause: a grant from before my present right. Not used, and no lie. */
+const STALE: readonly string[] = ["T7.right", "T7.since"]
+
+/** Open what the team's grants and `old` seals give me. */
+export async function fillRings(books: Books, team: TeamBook, keyring: Keyring): Promise<void> {
+    for (const vault of team.vaults.values()) dropEnded(vault)
+    for (const row of team.extras.grants) takeGrant(books, team, keyring, row)
+    for (const vault of team.vaults.values()) if (vault.ring.size > 0) await openOlds(vault)
+}
+
+/** A right that ended takes its keys along; one that came back starts anew. */
+function dropEnded(vault: VaultBook): void {
+    const { team } = vault
+    const holding = vault.right === NONE ? undefined : team.state.vaults.get(vault.id)?.holdings.get(team.me?.id ?? "")
+    const since = holding?.since ?? -1
+    if (since === vault.since) return
+    if (vault.since !== -1) vault.dropKeys()
+    if (vault.since !== -1) team.memo.clear()
+    vault.since = since
+}
+
+export function grantKey(row: GrantRow): string {
+    return hex(sha256(row.grant))
+}
+
+function takeGrant(books: Books, team: TeamBook, keyring: Keyring, row: GrantRow): void {
+    const key = grantKey(row)
+    const { me } = team
+    if (team.memo.has(key) || me === undefined) return
+    const vault = team.vault(row.vault)
+    const stored = encode({ grant: row.grant, sig: row.sig })
+    try {
+        const dek = grantVerdict(team.state, { member: me.id, keyring }, stored)
+        const { epoch, vault: named } = parseGrant(stored)
+        if (vault === undefined || hex(named) !== row.vault) throw new Refused("T7.place")
+        vault.ring.set(epoch, dek)
+        team.memo.set(key, "opened")
+    } catch (error) {
+        if (error instanceof Waiting) return
+        if (!(error instanceof Refused)) throw error
+        team.memo.set(key, { refusal: error.refusal })
+        if (vault !== undefined) noteBroken(vault, stored)
+        if (!STALE.includes(error.refusal)) {
+            books.refuse(error.refusal, { team: team.id, vault: row.vault }, { grant: key, seq: team.state.seq })
+        }
+    }
+}
+
+function noteBroken(vault: VaultBook, stored: Uint8Array): void {
+    try {
+        if (parseGrant(stored).epoch === vault.epoch) vault.hasBrokenGrant = true
+    } catch {
+        // What cannot be parsed names no epoch.
+    }
+}
+
+/** Step down from every DEK in the ring. An `old` that gives nothing is passed over: any holder may have put it there. */
+async function openOlds(vault: VaultBook): Promise<void> {
+    const olds = vault.team.extras.olds.filter((old) => old.vault === vault.id)
+    for (let found = true; found; ) {
+        found = false
+        for (const { from, to, blob } of olds) {
+            const dek = vault.ring.get(to)
+            const commit = vault.team.state.vaults.get(vault.id)?.epochs[from - 1]?.commit
+            if (dek === undefined || commit === undefined || vault.ring.has(from)) continue
+            const old = await openOldDek(dek, placeOf(vault, to), from, commit, blob)
+            if (old === null) continue
+            vault.ring.set(from, old)
+            found = true
+        }
+    }
+}
+
+/** The epochs that can be opened from `epoch` by `old` seals alone, itself included. */
+export async function reachOf(vault: VaultBook, epoch: number): Promise<Set<number>> {
+    const reach = new Set([epoch])
+    const olds = vault.team.extras.olds.filter((old) => old.vault === vault.id)
+    for (let found = true; found; ) {
+        found = false
+        for (const { from, to, blob } of olds) {
+            const dek = vault.ring.get(to)
+            const commit = vault.team.state.vaults.get(vault.id)?.epochs[from - 1]?.commit
+            if (!reach.has(to) || reach.has(from) || dek === undefined || commit === undefined) continue
+            const opened = await openOldDek(dek, placeOf(vault, to), from, commit, blob)
+            opened?.wipe()
+            if (opened !== null) found = reach.add(from).has(from)
+        }
+    }
+    return reach
+}
+
+export function placeOf(vault: VaultBook, epoch: number) {
+    return { team: vault.team.state.id, vault: unhex(vault.id), epoch }
+}

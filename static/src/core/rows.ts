@@ -1,0 +1,168 @@
+/** Overviews: opened in batches, shown, and held against the vault's fold. */
+import type { Revision } from "../chain/vault.ts"
+import type { Bytes } from "../crypto/bytes.ts"
+import { equal, hex, unhex } from "../crypto/bytes.ts"
+import { Refused } from "../crypto/errors.ts"
+import type { Dek } from "../crypto/keys.ts"
+import { partCommitment, revisionHash, unpad } from "../crypto/parts.ts"
+import type { PartPlace } from "../crypto/seal.ts"
+import { openBatch } from "../crypto/seal.ts"
+import type { Books, Row, VaultBook } from "./books.ts"
+import { decodePart, overviewOf } from "./items.ts"
+import type { ItemRow } from "./records.ts"
+import type { View } from "./view.ts"
+
+const BATCH = 500
+
+export function overviewPlace(vault: VaultBook, row: ItemRow): PartPlace {
+    return {
+        author: row.author,
+        epoch: row.epoch,
+        item: unhex(row.item),
+        part: "overview",
+        revision: row.revision,
+        team: vault.team.state.id,
+        vault: unhex(vault.id),
+    }
+}
+
+/** Open every sealed row whose DEK is in the ring. */
+export async function openRows(books: Books, vault: VaultBook, view: View): Promise<void> {
+    const byEpoch = new Map<number, ItemRow[]>()
+    for (const row of vault.sealed.values()) {
+        if (!vault.ring.has(row.epoch)) continue
+        const rows = byEpoch.get(row.epoch)
+        if (rows === undefined) byEpoch.set(row.epoch, [row])
+        else rows.push(row)
+    }
+    for (const [epoch, rows] of byEpoch) {
+        for (let start = 0; start < rows.length; start += BATCH) {
+            await openSome(books, vault, vault.ring.get(epoch) as Dek, rows.slice(start, start + BATCH), view)
+        }
+    }
+}
+
+async function openSome(books: Books, vault: VaultBook, dek: Dek, rows: readonly ItemRow[], view: View): Promise<void> {
+    const batch = rows.map((row) => ({ context: overviewPlace(vault, row), sealed: row.overview }))
+    const opened = await openBatch(dek, "coffret/item/v1", batch)
+    const shown: Row[] = []
+    for (const [i, sealed] of rows.entries()) {
+        vault.sealed.delete(sealed.item)
+        try {
+            const row = readRow(sealed, opened[i] ?? null)
+            vault.rows.set(row.item, row)
+            shown.push(row)
+        } catch (error) {
+            if (!(error instanceof Refused)) throw error
+            refuseItem(books, vault, sealed.item, error, view)
+        }
+    }
+    view.rows(vault, shown)
+}
+
+function readRow(sealed: ItemRow, padded: Bytes | null): Row {
+    if (padded === null) throw new Refused("R7.open")
+    return {
+        item: sealed.item,
+        revision: sealed.revision,
+        epoch: sealed.epoch,
+        author: hex(sealed.author),
+        overview: overviewOf(decodePart(textOf(padded))),
+        commitment: partCommitment("overview", padded),
+        details: sealed.details,
+        isVerified: false,
+    }
+}
+
+function textOf(padded: Bytes): Bytes {
+    try {
+        return unpad(padded)
+    } catch {
+        throw new Refused("R7.open")
+    }
+}
+
+function refuseItem(books: Books, vault: VaultBook, item: string, error: Refused, view: View): void {
+    vault.broken.add(item)
+    if (vault.rows.delete(item)) view.gone([item])
+    books.refuse(error.refusal, { team: vault.team.id, vault: vault.id, item }, { seq: vault.state.seq })
+}
+
+/** Which links the rows of one answer are the outcome of: those after `from`, up to `to`. */
+export interface Span {
+    readonly from: number
+    readonly to: number
+}
+
+/**
+ * Hold the rows against the fold: each must be what its author's link says, and each link's outcome must be here.
+ *
+ * Nothing is judged before the fold has come as far as the rows.
+ */
+export function settleRows(books: Books, vault: VaultBook, span: Span, view: View): void {
+    if (vault.state.seq < span.to) return
+    const settled: Row[] = []
+    try {
+        for (const row of vault.rows.values()) {
+            if (row.isVerified) continue
+            const verdict = judgeRow(vault, row, span)
+            if (verdict instanceof Refused) refuseItem(books, vault, row.item, verdict, view)
+            else if (verdict) settled.push(row)
+        }
+        checkComplete(vault, span, view)
+    } catch (error) {
+        if (!(error instanceof Refused)) throw error
+        books.freezeVault(vault, error.refusal, { rows: vault.rows.size, server_seq: span.to })
+        return
+    }
+    if (span.to > vault.served) vault.isDirty = true
+    vault.served = Math.max(vault.served, span.to)
+    view.rows(vault, settled)
+}
+
+/** Rows that opened after their links were folded, because the key came late. */
+export function settleLate(books: Books, vault: VaultBook, view: View): void {
+    if (vault.served > 0) settleRows(books, vault, { from: vault.served, to: vault.served }, view)
+}
+
+/** True if the row counts from now on, false if a later answer decides. @throws {Refused} `R12.items`. */
+function judgeRow(vault: VaultBook, row: Row, span: Span): boolean | Refused {
+    const last = vault.state.latest(row.item)
+    if (last === undefined || last.revision < row.revision) {
+        if (span.to < vault.announced) return false
+        throw new Refused("R12.items")
+    }
+    if (last.revision > row.revision || last.hash === null) {
+        if (last.seq <= span.to) throw new Refused("R12.items")
+        return false
+    }
+    return verifyRow(row, last)
+}
+
+/** Hold one row against its revision as folded. */
+export function verifyRow(row: Row, last: Revision): true | Refused {
+    if (row.author !== last.author || row.epoch < last.epoch) return new Refused("R7.open")
+    const hash = revisionHash(row.commitment, row.details)
+    if (last.hash === null || !equal(hash, last.hash)) return new Refused("R7.hash")
+    row.isVerified = true
+    return true
+}
+
+function checkComplete(vault: VaultBook, span: Span, view: View): void {
+    const { changeSeqs, changeItems } = vault.state.columns
+    const gone: string[] = []
+    for (let i = changeSeqs.length - 1; i >= 0 && changeSeqs.at(i) > span.from; i--) {
+        if (changeSeqs.at(i) > span.to) continue
+        const item = vault.state.order[changeItems.at(i)] as string
+        const last = vault.state.latest(item) as Revision
+        if (last.hash === null) {
+            if (vault.rows.delete(item)) gone.push(item)
+            continue
+        }
+        const revision = vault.rows.get(item)?.revision ?? vault.sealed.get(item)?.revision
+        if (revision === undefined ? !vault.broken.has(item) : revision < last.revision && last.seq <= span.to) {
+            throw new Refused("R12.items")
+        }
+    }
+    if (gone.length > 0) view.gone(gone)
+}

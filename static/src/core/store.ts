@@ -1,0 +1,82 @@
+/** What this browser keeps: byte strings by name. All but the server's public key is sealed before it comes here. */
+import type { Bytes } from "../crypto/bytes.ts"
+
+export interface Store {
+    get(key: string): Promise<Bytes | null>
+    put(key: string, value: Bytes): Promise<void>
+    delete(key: string): Promise<void>
+    /** Every entry whose key begins with `prefix`. */
+    list(prefix: string): Promise<{ key: string; value: Bytes }[]>
+}
+
+/** For tests, and a map is all it is. Values are copied, as a database would. */
+export class MemoryStore implements Store {
+    readonly #values = new Map<string, Bytes>()
+
+    async get(key: string): Promise<Bytes | null> {
+        return this.#values.get(key)?.slice() ?? null
+    }
+
+    async put(key: string, value: Bytes): Promise<void> {
+        this.#values.set(key, value.slice())
+    }
+
+    async delete(key: string): Promise<void> {
+        this.#values.delete(key)
+    }
+
+    async list(prefix: string): Promise<{ key: string; value: Bytes }[]> {
+        const entries = [...this.#values].filter(([key]) => key.startsWith(prefix))
+        return entries.map(([key, value]) => ({ key, value: value.slice() }))
+    }
+}
+
+const DATABASE = "coffret"
+const TABLE = "values"
+
+/** One table of one database; opened at the first use. */
+export class IndexedDbStore implements Store {
+    #database: Promise<IDBDatabase> | null = null
+
+    async get(key: string): Promise<Bytes | null> {
+        const value: unknown = await this.#do("readonly", (table) => table.get(key))
+        return value instanceof Uint8Array ? (value as Bytes) : null
+    }
+
+    async put(key: string, value: Bytes): Promise<void> {
+        await this.#do("readwrite", (table) => table.put(value, key))
+    }
+
+    async delete(key: string): Promise<void> {
+        await this.#do("readwrite", (table) => table.delete(key))
+    }
+
+    async list(prefix: string): Promise<{ key: string; value: Bytes }[]> {
+        const range = IDBKeyRange.bound(prefix, `${prefix}\uffff`)
+        // Two requests of one order: both run over the same range.
+        const [keys, values] = await Promise.all([
+            this.#do("readonly", (table) => table.getAllKeys(range)),
+            this.#do("readonly", (table) => table.getAll(range)),
+        ])
+        return keys.map((key, i) => ({ key: String(key), value: values[i] as Bytes }))
+    }
+
+    async #do<T>(mode: IDBTransactionMode, ask: (table: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+        this.#database ??= openDatabase()
+        const transaction = (await this.#database).transaction(TABLE, mode, { durability: "strict" })
+        const request = ask(transaction.objectStore(TABLE))
+        return new Promise((resolve, reject) => {
+            transaction.oncomplete = () => resolve(request.result)
+            transaction.onabort = () => reject(new Error("the browser's store failed"))
+        })
+    }
+}
+
+function openDatabase(): Promise<IDBDatabase> {
+    return new Promise((resolve, reject) => {
+        const request = indexedDB.open(DATABASE, 1)
+        request.onupgradeneeded = () => request.result.createObjectStore(TABLE)
+        request.onsuccess = () => resolve(request.result)
+        request.onerror = () => reject(new Error("the browser's store does not open"))
+    })
+}

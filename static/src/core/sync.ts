@@ -1,0 +1,149 @@
+/** Asking the server what is new, and judging what it says of heads. Applied by {@link Applier}. */
+import { NONE } from "../chain/team.ts"
+import { hex, unhex } from "../crypto/bytes.ts"
+import { encode } from "../crypto/cbor.ts"
+import type { Applier } from "./apply.ts"
+import type { Books } from "./books.ts"
+import type { Mutex } from "./mutex.ts"
+import type { Delta, Heads } from "./records.ts"
+import { emptyDelta, readHeads, readRecords } from "./records.ts"
+import { decodeSequence, type Server } from "./transport.ts"
+
+type Part = "teams" | "items" | "links"
+const ALL: readonly Part[] = ["teams", "items", "links"]
+
+interface Known {
+    readonly teams: ReadonlyMap<string, number>
+    readonly vaults: ReadonlyMap<string, number>
+}
+
+export class Sync {
+    readonly #server: Server
+    readonly #books: Books
+    readonly #applier: Applier
+    readonly #state: Mutex
+    #etag: string | null = null
+    /** Vaults and teams that the server named and no fold carried; named twice, they are refused. */
+    #suspects = new Set<string>()
+
+    /** @param state - held while folds change. */
+    constructor(server: Server, books: Books, applier: Applier, state: Mutex) {
+        this.#server = server
+        this.#books = books
+        this.#applier = applier
+        this.#state = state
+    }
+
+    /** One round. True if anything was fetched. */
+    async run(): Promise<boolean> {
+        const known = this.#known()
+        const headers = this.#etag === null ? {} : { "if-none-match": this.#etag }
+        const response = await this.#server.raw("GET", "sync", null, headers)
+        if (response.status === 304) return false
+        const heads = readHeads(decodeSequence(response.body)[0])
+        this.#judgeHeads(heads, known)
+        for (const team of this.#books.teams.values()) team.isKmsUnavailable = heads.unavailable.includes(team.id)
+        const isNew = this.#isNew(heads)
+        if (isNew) await this.#fetch(known)
+        this.#suspect(heads)
+        // Only now: had the round failed half-way, the next one must not be told that nothing changed.
+        this.#etag = response.headers.get("etag") ?? null
+        return isNew
+    }
+
+    /** Forget the tag, so that the next round asks in full. */
+    reset(): void {
+        this.#etag = null
+    }
+
+    async #fetch(known: Known): Promise<void> {
+        if (known.teams.size > 0) {
+            const delta = await this.#ask(known, ALL)
+            await this.#state.run(async () => {
+                await this.#applier.teams(delta)
+                await this.#applier.items(delta)
+                await this.#applier.links(delta)
+            })
+            return
+        }
+        // A first load: names and rows are on the page before the links have come.
+        const [teams, items] = await Promise.all([this.#ask(known, ["teams"]), this.#ask(known, ["items"])])
+        await this.#state.run(() => this.#applier.teams(teams))
+        const links = this.#ask(known, ["links"])
+        links.catch(() => undefined)
+        await this.#state.run(() => this.#applier.items(items))
+        const all = { ...items, links: (await links).links }
+        await this.#state.run(() => this.#applier.links(all))
+    }
+
+    async #ask(known: Known, parts: readonly Part[]): Promise<Delta> {
+        const teams = [...known.teams].map(([team, seq]) => ({ team: unhex(team), seq }))
+        const vaults = [...known.vaults].map(([vault, seq]) => ({ vault: unhex(vault), seq }))
+        const body = encode({ cursor: { teams, vaults }, parts })
+        const response = await this.#server.raw("POST", "sync", body, { accept: "application/cbor-seq" })
+        const delta = emptyDelta()
+        readRecords(decodeSequence(response.body), delta)
+        return delta
+    }
+
+    #known(): Known {
+        const teams = new Map<string, number>()
+        const vaults = new Map<string, number>()
+        for (const team of this.#books.teams.values()) {
+            teams.set(team.id, team.state.seq)
+            for (const vault of team.vaults.values()) {
+                vaults.set(vault.id, vault.right === NONE ? vault.state.seq : vault.served)
+            }
+        }
+        return { teams, vaults }
+    }
+
+    /** The server may be ahead of me, never behind, and never beside. R22. */
+    #judgeHeads(heads: Heads, known: Known): void {
+        for (const { team: id, seq, hash } of heads.teams) {
+            const team = this.#books.teams.get(id)
+            if (team === undefined) continue
+            const facts = { server_seq: seq, server_head: hex(hash) }
+            if (seq < (known.teams.get(id) ?? 0)) this.#books.freezeTeam(team, "T4.older", facts)
+            else if (seq <= team.state.seq && !team.state.hashes.is(seq, hash)) this.#books.freezeTeam(team, "T4.fork", facts)
+        }
+        for (const { vault: id, seq, hash } of heads.vaults) {
+            const vault = this.#books.vault(id)
+            if (vault === undefined) continue
+            const facts = { server_seq: seq, server_head: hex(hash) }
+            if (seq < (known.vaults.get(id) ?? 0)) this.#books.freezeVault(vault, "T4.older", facts)
+            else if (seq <= vault.state.seq && !vault.state.columns.hashes.is(seq, hash)) {
+                this.#books.freezeVault(vault, "T4.fork", facts)
+            }
+        }
+    }
+
+    #isNew(heads: Heads): boolean {
+        for (const { team: id, seq, stir } of heads.teams) {
+            const team = this.#books.teams.get(id)
+            if (team === undefined ? !this.#books.refusals.has(`R13.team/${id}//`) : !team.isFrozen && (seq > team.state.seq || stir !== team.extras.stir)) {
+                return true
+            }
+        }
+        for (const { vault: id, seq } of heads.vaults) {
+            const vault = this.#books.vault(id)
+            if (vault === undefined || vault.refusal !== null || vault.team.isFrozen) continue
+            if (seq > (vault.right === NONE ? vault.state.seq : vault.served)) return true
+        }
+        return false
+    }
+
+    /** A vault that the server names is in a chain of mine, or it is refused (R13); a race is given one more round. */
+    #suspect(heads: Heads): void {
+        const before = this.#suspects
+        this.#suspects = new Set()
+        for (const { vault, team } of heads.vaults) {
+            const book = this.#books.teams.get(team)
+            if (book?.isFrozen || book?.state.vaults.has(vault)) continue
+            if (before.has(vault)) this.#books.refuse("R13.vault", { team, vault }, {})
+            this.#suspects.add(vault)
+        }
+        // A team that is refused is asked for again with every change, and refused again.
+        if (this.#suspects.size > before.size) this.#etag = null
+    }
+}

@@ -1,0 +1,207 @@
+/** What the page sees: snapshots, and rows as differences. Plain values only: no key, no link, no sealed byte. */
+import type { Level, Member } from "../chain/team.ts"
+import { LEVELS, NONE } from "../chain/team.ts"
+import { hex } from "../crypto/bytes.ts"
+import type {
+    Event,
+    InviteView,
+    MemberView,
+    Right,
+    Row as PageRow,
+    Snapshot,
+    TeamView,
+    VaultView,
+} from "../worker/api.ts"
+import type { Books, Row, TeamBook, VaultBook } from "./books.ts"
+import { spokenFingerprint } from "./ids.ts"
+
+const BATCH = 500 // rows of one message
+const NAMES: readonly (Right | null)[] = [null, "read", "write", "manage"]
+
+export function rightName(level: Level): Right | null {
+    return NAMES[level] ?? null
+}
+
+/** Tells the page. `changed` asks for a new snapshot; several askings in one turn give one. */
+export class View {
+    readonly #emit: (event: Event) => void
+    readonly #makeSnapshot: () => Snapshot
+    #isAsked = false
+    progressNow: Snapshot["progress"] = null
+
+    constructor(emit: (event: Event) => void, makeSnapshot: () => Snapshot) {
+        this.#emit = emit
+        this.#makeSnapshot = makeSnapshot
+    }
+
+    rows(vault: VaultBook, rows: readonly Row[]): void {
+        // The vault's own item is its name: it travels in the snapshot.
+        const shown = rows.filter((row) => row.item !== vault.id)
+        for (let start = 0; start < shown.length; start += BATCH) {
+            const part = shown.slice(start, start + BATCH).map((row) => pageRow(vault, row))
+            this.#emit({ kind: "rows", rows: part, gone: [], reset: false })
+        }
+        if (rows.length > 0) this.changed()
+    }
+
+    gone(items: readonly string[]): void {
+        if (items.length > 0) this.#emit({ kind: "rows", rows: [], gone: [...items], reset: false })
+        this.changed()
+    }
+
+    reset(): void {
+        this.#emit({ kind: "rows", rows: [], gone: [], reset: true })
+        this.changed()
+    }
+
+    notice(code: string, detail?: string): void {
+        this.#emit({ kind: "notice", code, ...(detail === undefined ? {} : { detail }) })
+    }
+
+    progress(progress: Snapshot["progress"]): void {
+        if (progress === null && this.progressNow === null) return
+        this.progressNow = progress
+        this.changed()
+    }
+
+    changed(): void {
+        if (this.#isAsked) return
+        this.#isAsked = true
+        queueMicrotask(() => {
+            this.#isAsked = false
+            this.#emit({ kind: "snapshot", snapshot: this.#makeSnapshot() })
+        })
+    }
+}
+
+export function pageRow(vault: VaultBook, row: Row): PageRow {
+    const { item, revision, overview, isVerified } = row
+    return {
+        id: item,
+        vault: vault.id,
+        team: vault.team.id,
+        overview,
+        revision,
+        author: vault.team.callOf(row.author),
+        at: isVerified ? (vault.state.revision(item, revision)?.at ?? null) : null,
+        verified: isVerified,
+    }
+}
+
+/** The teams in which the account is a member now. */
+export function teamViews(books: Books): TeamView[] {
+    const views: TeamView[] = []
+    for (const book of books.teams.values()) {
+        const { me } = book
+        if (me !== undefined) views.push(teamView(book, me))
+    }
+    return views
+}
+
+function teamView(book: TeamBook, me: Member): TeamView {
+    const { state } = book
+    return {
+        id: book.id,
+        name: book.textOf(state.name),
+        kind: state.kind,
+        role: me.role,
+        state: book.isFrozen ? "frozen" : book.isKmsUnavailable ? "kms_unavailable" : "ready",
+        members: [...state.members.values()].map((member) => memberView(book, member, me)),
+        invites: inviteViews(book),
+        vaults: [...book.vaults.values()].filter((vault) => vault.right !== NONE || me.role === "owner" || me.role === "admin").map(vaultView),
+        lastByOther: lastByOther(book, me),
+    }
+}
+
+function memberView(book: TeamBook, member: Member, me: Member): MemberView {
+    const rights: Record<string, Right> = {}
+    for (const vault of member.held) {
+        const right = rightName(book.state.rightAt(vault, member.id))
+        if (right !== null) rights[vault] = right
+    }
+    return {
+        id: member.id,
+        name: book.textOf(member.profile.name),
+        email: book.textOf(member.profile.email),
+        role: member.role,
+        verified: member.verified,
+        words: spokenFingerprint(member.fp),
+        joinedAt: book.state.linkAt(member.joined).at,
+        present: member.left === null,
+        me: member.id === me.id,
+        rights,
+    }
+}
+
+function inviteViews(book: TeamBook): InviteView[] {
+    const waiting = new Set(book.extras.waiting.map((row) => row.invite))
+    return [...book.state.invites.values()].map((invite) => ({
+        hash: invite.hash,
+        email: book.textOf(invite.email),
+        role: invite.role,
+        expiry: invite.expiry,
+        state: invite.state,
+        waiting: invite.state === "open" && waiting.has(invite.hash),
+    }))
+}
+
+function vaultView(vault: VaultBook): VaultView {
+    const own = vault.rows.get(vault.id)
+    const live = vault.rows.size + vault.sealed.size - (own === undefined ? 0 : 1)
+    const verified = vault.state.seq
+    return {
+        id: vault.id,
+        team: vault.team.id,
+        name: own?.overview.title ?? null,
+        right: rightName(vault.right),
+        items: Math.max(live, 0),
+        verified,
+        links: Math.max(vault.announced, verified),
+        state: stateOf(vault),
+        due: vault.isDue,
+        holders: holdersOf(vault),
+    }
+}
+
+function stateOf(vault: VaultBook): VaultView["state"] {
+    if (vault.refusal !== null || vault.team.isFrozen) return "refused"
+    if (vault.isWaiting) return "waiting"
+    return vault.right !== NONE && vault.dek === undefined ? "waiting_for_key" : "ready"
+}
+
+function holdersOf(vault: VaultBook): VaultView["holders"] {
+    const { state, extras } = vault.team
+    const without = new Set(
+        extras.pending.filter((row) => row.vault === vault.id && row.epoch === vault.epoch).map((row) => row.to),
+    )
+    return state.holders(vault.id).map(({ member, right }) => ({
+        member: member.id,
+        right: rightName(right) as Right,
+        hasKey: !without.has(hex(member.fp)),
+    }))
+}
+
+/** Shown always, since a server can hold back: the newest link by somebody else, by their own clock. */
+function lastByOther(book: TeamBook, me: Member): TeamView["lastByOther"] {
+    const last: { member: string; at: number }[] = []
+    for (let seq = book.state.seq; seq >= 0; seq--) {
+        const { actor, at } = book.state.linkAt(seq)
+        if (actor.id === me.id) continue
+        last.push({ member: actor.id, at })
+        break
+    }
+    for (const { state } of book.vaults.values()) {
+        for (let seq = state.seq; seq >= 1; seq--) {
+            const { actor, at } = state.linkAt(seq)
+            if (actor === me.id) continue
+            last.push({ member: actor, at })
+            break
+        }
+    }
+    const newest = last.toSorted((a, b) => b.at - a.at)[0]
+    return newest === undefined ? null : { member: newest.member, at: newest.at }
+}
+
+export function levelOf(right: Right): Exclude<Level, 0> {
+    return LEVELS[right]
+}
