@@ -14,6 +14,7 @@ import {
     unhex,
     utf8,
 } from "../src/crypto/bytes"
+import type { Decoded, Value } from "../src/crypto/cbor"
 import { CborError, decode, encode } from "../src/crypto/cbor"
 import { DecryptionError, Refused } from "../src/crypto/errors"
 import { makeGrant } from "../src/crypto/grants"
@@ -74,6 +75,35 @@ function* flipped(bytes: Uint8Array) {
     }
 }
 
+/** Numbers below a bound, the same for the same seed. */
+function generator(seed: number) {
+    let state = seed
+    return (bound: number) => {
+        state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+        return Math.floor((state / 2 ** 32) * bound)
+    }
+}
+
+/** A value of the profile, at most four levels deep. */
+function drawn(draw: (bound: number) => number, depth: number): Value {
+    const text = () =>
+        Array.from({ length: draw(6) }, () => ["a", "é", "𝄞", "\u{feff}", "0"][draw(5)]).join("")
+    switch (draw(depth < 4 ? 7 : 4)) {
+        case 0:
+            return Math.floor(2 ** draw(53))
+        case 1:
+            return text()
+        case 2:
+            return new Uint8Array(draw(40)).fill(draw(256))
+        case 3:
+            return [true, false, null][draw(3)] as Value
+        case 4:
+            return Array.from({ length: draw(4) }, () => drawn(draw, depth + 1))
+        default:
+            return Object.fromEntries(Array.from({ length: draw(5) }, () => [text(), drawn(draw, depth + 1)]))
+    }
+}
+
 describe("bytes", () => {
     it("join, compare and travel as text", () => {
         const bytes = random(40)
@@ -120,6 +150,23 @@ describe("cbor", () => {
     it.each(values.map((value) => [value]))("takes %j round", (value) => {
         expect(encode(decode(encode(value)))).toEqual(encode(value))
         expect(decode(encode(value))).toEqual(value)
+    })
+
+    it("takes drawn values round, and refuses every other encoding one flipped bit away", () => {
+        for (let seed = 1; seed <= 300; seed++) {
+            const bytes = encode(drawn(generator(seed), 1))
+            expect(encode(decode(bytes))).toEqual(bytes)
+            for (const other of flipped(bytes)) {
+                let value: Decoded
+                try {
+                    value = decode(other)
+                } catch (error) {
+                    expect(error).toBeInstanceOf(CborError)
+                    continue
+                }
+                expect(encode(value)).toEqual(other)
+            }
+        }
     })
 
     it("orders keys by length, then bytes", () => {

@@ -1,5 +1,6 @@
 // @vitest-environment node
 // The folds on chains made here: histories, verdicts one by one and in a batch, bit flips, stored states, pins.
+import { readFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
 import { grantVerdict } from "../src/chain/grant"
 import { inviteVerdict } from "../src/chain/invite"
@@ -427,6 +428,12 @@ describe("pins", () => {
 })
 
 describe("refusals", () => {
+    it("are those of the specification, all of them and no others", () => {
+        const spec = readFileSync(new URL("../../vaults/crypto/SPEC.md", import.meta.url), "utf8")
+        const ids = [...spec.matchAll(/`([A-Z]\d+\.[a-z_0-9]+)`/g)].map(([, id]) => id as string)
+        expect(Object.keys(REFUSALS).toSorted()).toEqual([...new Set(ids)].toSorted())
+    })
+
     it("each say one sentence", () => {
         for (const sentence of Object.values(REFUSALS)) expect(sentence).toMatch(/^[A-Z][^<>]*\.$/)
         expect(new Set(Object.values(REFUSALS)).size).toBe(Object.keys(REFUSALS).length)
