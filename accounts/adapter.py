@@ -21,3 +21,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
     def authenticate(self, _request: HttpRequest, **_credentials: object) -> None:
         """Let nobody in by a password."""
         return
+
+    def get_login_stages(self) -> list[str]:
+        """Name what a sign-in passes, in this order; a new stage needs a route and a test."""
+        return ["accounts.login.EmailCodeStage", "allauth.mfa.stages.AuthenticateStage"]

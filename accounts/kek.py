@@ -5,7 +5,7 @@ query always (its row says whether copies were flushed) and a call to KMS only w
 holds no live copy.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -160,7 +160,7 @@ def open_kek(team_id: UUID | None) -> Iterator[OpenedKek]:
         KekMissing: there is none.
     """
     row = Kek.objects.filter(team_id=team_id, state=Kek.State.CURRENT).first()
-    with _lend(row) as opened:
+    with lend(row) as opened:
         yield opened
 
 
@@ -168,7 +168,7 @@ def open_kek(team_id: UUID | None) -> Iterator[OpenedKek]:
 def open_kek_version(team_id: UUID | None, version: int) -> Iterator[OpenedKek]:
     """Lend one version, for rows that still name it. Raises as `open_kek`."""
     row = Kek.objects.filter(team_id=team_id, version=version).first()
-    with _lend(row) as opened:
+    with lend(row) as opened:
         yield opened
 
 
@@ -232,8 +232,14 @@ def _scope(team_id: UUID | None) -> Scope:
     return Scope.deployment() if team_id is None else Scope.team(team_id)
 
 
+def keks_of(team_ids: Iterable[UUID]) -> list[Kek]:
+    """Return every KEK of these teams, in one query; `lend` opens them."""
+    return list(Kek.objects.filter(team_id__in=list(team_ids)))
+
+
 @contextmanager
-def _lend(row: Kek | None) -> Iterator[OpenedKek]:
+def lend(row: Kek | None) -> Iterator[OpenedKek]:
+    """Lend the KEK of a row that was just read. Raises as `open_kek`."""
     if row is None:
         raise KekMissing("this owner has no such KEK")
     with process_cache().get(KekRef(row.id, row.flushed), lambda: _load(row)) as held:

@@ -18,7 +18,7 @@ from uuid import UUID
 import opaque_ke_py as library
 
 from accounts.errors import Invalid, Unauthenticated
-from accounts.kek import OpenedKek
+from accounts.kek import OpenedKek, open_kek
 from accounts.models import Deployment
 from vaults.crypto.keys import oprf_seed_message
 from vaults.kms import registry
@@ -99,15 +99,20 @@ class Credential:
 
 
 @contextmanager
-def server_keys(kek: OpenedKek) -> Iterator[ServerKeys]:
-    """Open the OPAQUE keys of this installation, with its KEK at hand."""
-    row = Deployment.objects.get(pk=kek.deployment_id)
-    opened = kek.open("server", row.id.bytes, bytes(row.opaque_keys))
-    try:
-        with ServerKeys(opened) as keys:
-            yield keys
-    finally:
-        opened[:] = bytes(len(opened))
+def server_keys() -> Iterator[tuple[OpenedKek, Deployment, ServerKeys]]:
+    """Open the OPAQUE keys of this installation, and the KEK that they lie under.
+
+    Raises:
+        KmsUnavailable: the KEK cannot be had.
+    """
+    with open_kek(None) as kek:
+        row = Deployment.objects.get(pk=kek.deployment_id)
+        opened = kek.open("server", row.id.bytes, bytes(row.opaque_keys))
+        try:
+            with ServerKeys(opened) as keys:
+                yield kek, row, keys
+        finally:
+            opened[:] = bytes(len(opened))
 
 
 def oprf_seed(*, deployment: UUID, account: UUID, cred: bytes, login_key_id: str) -> bytes:
@@ -127,23 +132,31 @@ def synthetic_credential(keys: ServerKeys, email: str) -> Credential:
     the server under that mask.
     """
     name = email.encode()
-    account = UUID(bytes=keys.fake(b"account", name, 16), version=7)
+    account = UUID(bytes=keys.fake(b"account", name, 16))
     record = keys.fake_key() + keys.fake(b"mask", name, 64) + bytes(RECORD_SIZE - 96)
     cred = keys.fake(b"cred", name, CRED_SIZE)
     return Credential(account, cred, registry.login_key_id(), record)
 
 
-def answer_registration(setup: library.ServerSetupData, account: UUID, request: bytes) -> bytes:
-    """Return the registration response, 64 bytes.
+def check_points(keys: ServerKeys, *points: bytes) -> None:
+    """Return if each of these, 32 bytes, is a point that the library takes.
+
+    Done before KMS is asked, so that a call to KMS stands for an answer that was given.
 
     Raises:
-        Invalid: the request is no point of the group.
+        Invalid: one is none.
     """
+    setup = keys.setup(bytes(_SEED_SIZE))
     try:
-        started = library.server_registration_start(setup, request, account.bytes)
+        for point in points:
+            library.server_registration_start(setup, point, b"")
     except ValueError:
-        raise Invalid("not a registration request") from None
-    return bytes(started.get_message())
+        raise Invalid("not a message of OPAQUE") from None
+
+
+def answer_registration(setup: library.ServerSetupData, account: UUID, request: bytes) -> bytes:
+    """Return the registration response, 64 bytes; `request` has passed `check_points`."""
+    return bytes(library.server_registration_start(setup, request, account.bytes).get_message())
 
 
 def check_record(record: bytes) -> bytes:
@@ -161,17 +174,8 @@ def check_record(record: bytes) -> bytes:
 def answer_login(
     setup: library.ServerSetupData, credential: Credential, ke1: bytes
 ) -> tuple[bytes, bytes]:
-    """Return KE2, 320 bytes, and the server's login state, a secret.
-
-    Raises:
-        Invalid: KE1 holds no points of the group.
-    """
-    try:
-        started = library.server_login_start(
-            setup, credential.record, ke1, credential.account.bytes
-        )
-    except ValueError:
-        raise Invalid("not a login message") from None
+    """Return KE2, 320 bytes, and the server's login state, a secret; KE1's points are checked."""
+    started = library.server_login_start(setup, credential.record, ke1, credential.account.bytes)
     return bytes(started.get_message()), bytes(started.get_state())
 
 

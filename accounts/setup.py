@@ -5,12 +5,11 @@ from uuid import uuid4
 
 from django.db import IntegrityError
 
-from accounts.kek import kek_insert, kek_prepare
+from accounts.kek import OpenedKek, kek_insert, kek_prepare
 from accounts.models import Deployment
-from accounts.opaque import ServerKeys
+from accounts.opaque import RECORD_SIZE, ServerKeys
 from audit.services import unit_of_work
 from vaults.crypto.keys import Kek
-from vaults.crypto.seal import seal_outer
 from vaults.kms import registry
 from vaults.kms.cache import kek_context
 from vaults.kms.local import create_key_file
@@ -39,18 +38,14 @@ def deployment_setup() -> bool:
     # The cache cannot be asked: the row that names the KEK does not exist yet.
     with Kek(opened.plaintext) as key, ServerKeys.generate() as keys:
         opened.plaintext[:] = bytes(len(opened.plaintext))
-        blob = seal_outer(
-            key,
-            deployment=deployment.bytes,
-            kek_version=FIRST_VERSION,
-            kind="server",
-            row=deployment.bytes,
-            team=None,
-            plaintext=bytes(keys.raw),
-        )
+        opened_kek = OpenedKek(deployment, None, FIRST_VERSION, key, prepared.call_id)
+        sealed = opened_kek.seal("server", deployment.bytes, keys.raw)
+        decoy = opened_kek.seal("opaque", deployment.bytes, bytes(RECORD_SIZE))
     try:
         with unit_of_work():
-            Deployment.objects.create(id=deployment, opaque_keys=blob, kek_version=FIRST_VERSION)
+            Deployment.objects.create(
+                id=deployment, opaque_keys=sealed.blob, decoy=decoy.blob, kek_version=FIRST_VERSION
+            )
             kek_insert(prepared)
     except IntegrityError:
         return False  # another process was first, and its row is as good as ours

@@ -9,7 +9,9 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         """Run for every process: web, worker, beat, manage.py."""
-        # Models are loaded by now, which the journal of the KMS calls needs.
+        # Models are loaded by now, which the journal of the KMS calls needs. The queue is named
+        # here, so that services of every process can send to it.
+        import config.celery  # noqa: F401, PLC0415
         from config.kms import configure_kms  # noqa: PLC0415
 
         refuse_to_start(settings)

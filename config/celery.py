@@ -10,11 +10,14 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("coffret")
+app.set_default()  # for every thread: else a web thread would send to Celery's own default
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 # Every entry may run twice, and late: its task asks the rows what is left to do.
-BEAT: dict[str, dict[str, str | schedule]] = {}
+BEAT: dict[str, dict[str, str | schedule]] = {
+    "accounts-purge": {"task": "accounts.purge", "schedule": schedule(3600)},  # seconds
+}
 app.conf.beat_schedule = BEAT
 
 

@@ -4,13 +4,19 @@ allauth's URL lists are not mounted, on purpose: several of their routes take a 
 """
 
 from django.conf import settings
-from django.urls import URLPattern, URLResolver, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from config.mailbox import mailbox
 from config.pages import client, health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/health", health, name="health"),
+    path("api/v1/", include("accounts.urls")),
+    path("api/v1/", include("vaults.urls")),
+    path("api/v1/", include("sharing.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
 ]
 
 if settings.MAIL_PAGE:

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page
 
 from accounts.kek import deployment_id
 from accounts.setup import deployment_setup
+from config.celery import app
 from config.embedded import Services
 from tests import settings as test_settings
 from tests.browser import launch, watch
@@ -36,6 +37,12 @@ def services() -> Iterator[Services | None]:
     finally:
         running.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tasks() -> None:
+    """Services queue tasks by name; an eager one has to be imported to be found."""
+    app.loader.import_default_modules()
 
 
 @pytest.fixture(scope="session")

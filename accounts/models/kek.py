@@ -12,6 +12,8 @@ class Deployment(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     # The three keys of accounts/opaque.py, for life. Outer seal, kind `server`, row = id.
     opaque_keys = models.BinaryField()
+    # A sealed record of nobody, opened where there is no account: kind `opaque`, row = id.
+    decoy = models.BinaryField()
     kek_version = models.PositiveIntegerField()
     only = models.BooleanField(default=True, unique=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

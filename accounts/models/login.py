@@ -83,14 +83,16 @@ class PendingSignup(models.Model):
     tries = models.PositiveSmallIntegerField(default=0)
     mails = models.PositiveSmallIntegerField(default=1)  # the code changes with each
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
-    # The rest is null when the address has an account: that upload is dropped.
-    cred = models.BinaryField(null=True)
-    login_key_id = models.CharField(max_length=256, default="")
-    suite = models.PositiveSmallIntegerField(null=True)
-    kek_version = models.PositiveIntegerField(null=True, db_index=True)
-    record = models.BinaryField(null=True)  # sealed, as in OpaqueRecord
-    keyring = models.BinaryField(null=True)  # as in AccountBlob, counter 1
-    auk_id = models.UUIDField(null=True)
-    auk = models.BinaryField(null=True)  # sealed, as in AmkWrap
-    kit_id = models.UUIDField(null=True)
-    kit = models.BinaryField(null=True)
+    # Whether the address had an account. Then the upload was dropped: random bytes of the same
+    # sizes stand below, so that neither the answer nor its time tells, and no code fits.
+    known = models.BooleanField()
+    cred = models.BinaryField()
+    login_key_id = models.CharField(max_length=256)
+    suite = models.PositiveSmallIntegerField()
+    kek_version = models.PositiveIntegerField(db_index=True)
+    record = models.BinaryField()  # sealed, as in OpaqueRecord
+    keyring = models.BinaryField()  # as in AccountBlob, counter 1
+    auk_id = models.UUIDField()
+    auk = models.BinaryField()  # sealed, as in AmkWrap
+    kit_id = models.UUIDField()
+    kit = models.BinaryField()

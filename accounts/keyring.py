@@ -1,0 +1,102 @@
+"""What a browser needs to unlock, and what it keeps here: keyring, pins, settings.
+
+All of it is sealed in the browser. The server keeps bytes and counters: a write has to name the
+next counter, so that two browsers cannot overwrite each other, and the same bytes again are fine.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.utils import timezone
+
+from accounts.errors import Conflict
+from accounts.kek import deployment_id, open_kek_version
+from accounts.models import AccountBlob, AmkWrap, OpaqueRecord, User
+from audit.services import unit_of_work
+
+Kind = AccountBlob.Kind
+
+
+class CounterMoved(Conflict):
+    """Another browser was first; `counter` and `blob` are what is here."""
+
+    code = "counter_moved"
+    title = "Another browser has changed this. Merge, and write again."
+
+
+def bundle_of(user: User) -> dict[str, Any]:
+    """Return what unlocks an account, for a session that has passed every stage.
+
+    Raises:
+        KmsUnavailable: the wrap's outer seal cannot be opened.
+    """
+    record = OpaqueRecord.objects.get(account=user)
+    wrap = AmkWrap.objects.get(account=user, wrap=AmkWrap.Wrap.AUK)
+    blobs = {
+        row.kind: {"counter": row.counter, "blob": bytes(row.blob)}
+        for row in AccountBlob.objects.filter(account=user)
+    }
+    return {
+        "account": user.id,
+        "email": user.email,
+        "cred": bytes(record.cred),
+        "suite": record.suite,
+        "wrap": {
+            "id": wrap.id.bytes,
+            "wrap": wrap.wrap,
+            "cred": bytes(wrap.cred),
+            "blob": _open_wrap(wrap),
+        },
+        "keyring": blobs.get(Kind.KEYRING),
+        "pins": blobs.get(Kind.PINS),
+        "settings": blobs.get(Kind.SETTINGS),
+        "kit_saved": user.kit_saved_at is not None,
+        "deployment": deployment_id(),
+    }
+
+
+def blob_get(*, account: UUID, kind: Kind) -> dict[str, Any] | None:
+    """Return one blob and its counter, or None before the first write."""
+    row = AccountBlob.objects.filter(account_id=account, kind=kind).first()
+    return None if row is None else {"counter": row.counter, "blob": bytes(row.blob)}
+
+
+def blob_put(*, account: UUID, kind: Kind, counter: int, blob: bytes) -> int:
+    """Store a blob as number `counter`, which is the stored one's + 1, the first 1.
+
+    Returns:
+        The counter; the same bytes under the stored counter are a retry and change nothing.
+
+    Raises:
+        CounterMoved: any other counter.
+    """
+    if not _stored(account, kind, counter, blob):
+        present = blob_get(account=account, kind=kind)
+        if present != {"counter": counter, "blob": blob}:
+            raise CounterMoved(**(present or {"counter": 0, "blob": None}))
+    return counter
+
+
+def kit_saved(user: User) -> None:
+    """Note that the person has shown that the recovery kit is kept; the first time stays."""
+    User.objects.filter(pk=user.pk, kit_saved_at__isnull=True).update(kit_saved_at=timezone.now())
+
+
+def _stored(account: UUID, kind: Kind, counter: int, blob: bytes) -> bool:
+    """Compare and swap on the counter."""
+    rows = AccountBlob.objects.filter(account_id=account, kind=kind)
+    if counter > 1:
+        changed = {"counter": counter, "blob": blob, "changed_at": timezone.now()}
+        return rows.filter(counter=counter - 1).update(**changed) == 1
+    try:
+        with unit_of_work():
+            rows.create(account_id=account, kind=kind, counter=counter, blob=blob)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _open_wrap(wrap: AmkWrap) -> bytes:
+    with open_kek_version(None, wrap.kek_version) as kek:
+        return bytes(kek.open("amk", wrap.id.bytes, bytes(wrap.blob)))

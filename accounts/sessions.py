@@ -1,0 +1,59 @@
+"""The sessions of a person: which there are, and how each ends."""
+
+from typing import Any
+
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.errors import AccessDenied
+from accounts.models import User
+from audit.events import Action, Scope
+from audit.services import record, unit_of_work
+
+
+def note_session(request: HttpRequest, **_signal: Any) -> None:
+    """Keep a row of a new session, when allauth says that somebody has signed in.
+
+    allauth's own receiver first loads every session of the person; what is over is deleted by beat.
+    """
+    UserSession.objects.create_from_request(request)
+
+
+def sessions_of(user: User, *, current: str | None) -> list[dict[str, Any]]:
+    """Return the live sessions of a person, newest first."""
+    live = Session.objects.filter(expire_date__gt=timezone.now()).values("session_key")
+    rows = UserSession.objects.filter(user=user, session_key__in=live).order_by("-created_at")
+    return [
+        {
+            "id": row.pk,
+            "current": row.session_key == current,
+            "address": row.ip,
+            "browser": row.user_agent,
+            "since": int(row.created_at.timestamp() * 1000),
+        }
+        for row in rows
+    ]
+
+
+def session_end(user: User, *, session_id: int) -> None:
+    """End one session of a person.
+
+    Raises:
+        AccessDenied: it is nobody's, or another's.
+    """
+    row = UserSession.objects.filter(user=user, pk=session_id).first()
+    if row is None:
+        raise AccessDenied
+    with unit_of_work():
+        row.end()
+        record(
+            action=Action.ACCOUNT_SESSION_ENDED, scope=Scope.account(user.id), actor_id=user.id
+        )
+
+
+def purge_sessions() -> None:
+    """Delete what is over, and rows of sessions that are no more."""
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
