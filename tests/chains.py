@@ -41,7 +41,10 @@ class Person:
         self.identity = SigningKey(draw.bytes(32))
         self.box = PrivateKey(draw.bytes(32))
         self.member = draw.bytes(16)
-        self.profile = {kind: commitment(draw.bytes(32), kind, f"{name}@example.org") for kind in ("email", "name")}
+        self.profile = {
+            kind: commitment(draw.bytes(32), kind, f"{name}@example.org")
+            for kind in ("email", "name")
+        }
 
     @property
     def identity_public(self) -> bytes:
@@ -110,17 +113,31 @@ class TeamBuilder:
     # Signing.
 
     def sign_genesis(self, founder: Person, *, kind: str = "team", **fields: Any) -> bytes:
-        body = {"founder": founder.as_founder(), "kind": kind, "name": self.draw.bytes(32), "nonce": self.draw.bytes(32)}
+        body = {
+            "founder": founder.as_founder(),
+            "kind": kind,
+            "name": self.draw.bytes(32),
+            "nonce": self.draw.bytes(32),
+        }
         link = {"chain": ZERO16, "prev": ZERO32, "seq": 0, "type": "genesis", "body": body}
         return self._sign(founder, {**link, **fields})
 
     def sign(self, actor: Person, link_type: str, body: Mapping[str, Any], **fields: Any) -> bytes:
         """The next team link. `fields` override those of the link, for links that must be refused."""
-        link = {"chain": self.state.id, "prev": self.state.head, "seq": self.state.seq + 1, "type": link_type}
+        link = {
+            "chain": self.state.id,
+            "prev": self.state.head,
+            "seq": self.state.seq + 1,
+            "type": link_type,
+        }
         return self._sign(actor, {**link, "body": dict(body), **fields})
 
     def sign_change(
-        self, actor: Person, vault: bytes, entries: Mapping[bytes, tuple[int, bytes | None]], **fields: Any
+        self,
+        actor: Person,
+        vault: bytes,
+        entries: Mapping[bytes, tuple[int, bytes | None]],
+        **fields: Any,
     ) -> bytes:
         """The next link of a vault: item to (revision, hash or None for a purge)."""
         state = self.vaults[vault].state
@@ -129,11 +146,20 @@ class TeamBuilder:
             "epoch": self.state.vaults[vault].epoch,
         }
         seen = {"hash": self.state.head, "seq": self.state.seq}
-        link = {"chain": vault, "prev": state.head, "seq": state.seq + 1, "type": "change", "seen": seen, "body": body}
+        link = {
+            "chain": vault,
+            "prev": state.head,
+            "seq": state.seq + 1,
+            "type": "change",
+            "seen": seen,
+            "body": body,
+        }
         return self._sign(actor, {**link, **fields})
 
     def _sign(self, actor: Person, link: dict[str, Any]) -> bytes:
-        at = START + TICK * (len(self.links) + sum(len(vault.links) for vault in self.vaults.values()))
+        at = START + TICK * (
+            len(self.links) + sum(len(vault.links) for vault in self.vaults.values())
+        )
         data = cbor.dumps({"actor": actor.member, "at": at, "seen": None, "v": 1, **link})
         return cbor.dumps({"link": data, "sigs": [signature(actor, str(link["type"]), data)]})
 
@@ -172,12 +198,16 @@ class TeamBuilder:
             "invite": invite,
             "key": bytes(key.verify_key),
             "role": role,
-            "vaults": [{"right": right, "vault": vault} for vault, right in sorted((vaults or {}).items())],
+            "vaults": [
+                {"right": right, "vault": vault} for vault, right in sorted((vaults or {}).items())
+            ],
             "via": via,
         }
         return body, Invitation(t, b"", key, email)
 
-    def accept_body(self, invitation: Invitation, person: Person, **fields: Any) -> dict[str, bytes]:
+    def accept_body(
+        self, invitation: Invitation, person: Person, **fields: Any
+    ) -> dict[str, bytes]:
         """The body of an `add_member`; `fields` override those of the acceptance."""
         accept = Accept(
             account=person.account,
@@ -188,7 +218,9 @@ class TeamBuilder:
             profile={**person.profile, "email": invitation.email},
             team=self.state.id,
         )
-        return build_accept(accept._replace(**fields), identity=person.identity, invite=invitation.key)
+        return build_accept(
+            accept._replace(**fields), identity=person.identity, invite=invitation.key
+        )
 
     def add_member(self, actor: Person, invitation: Invitation, person: Person) -> None:
         self.append(self.sign(actor, "add_member", self.accept_body(invitation, person)))
@@ -217,14 +249,22 @@ class TeamBuilder:
         self.append(self.sign(actor, "invite_revoke", {"invite": invitation.hash}))
 
     def verify(self, actor: Person, subject: Person) -> None:
-        self.append(self.sign(actor, "verify", {"fp": subject.fp, "how": "words", "member": subject.member}))
+        self.append(
+            self.sign(actor, "verify", {"fp": subject.fp, "how": "words", "member": subject.member})
+        )
 
     def set_role(self, actor: Person, subject: Person, role: str) -> None:
         cut = self.cut_of(subject) if role == "auditor" else []
-        self.append(self.sign(actor, "set_role", {"cut": cut, "member": subject.member, "role": role}))
+        self.append(
+            self.sign(actor, "set_role", {"cut": cut, "member": subject.member, "role": role})
+        )
 
     def remove_member(self, actor: Person, subject: Person) -> None:
-        self.append(self.sign(actor, "remove_member", {"cut": self.cut_of(subject), "member": subject.member}))
+        self.append(
+            self.sign(
+                actor, "remove_member", {"cut": self.cut_of(subject), "member": subject.member}
+            )
+        )
 
     def set_profile(self, actor: Person) -> None:
         actor.profile = {"email": actor.profile["email"], "name": self.draw.bytes(32)}
@@ -234,12 +274,22 @@ class TeamBuilder:
         vault = vault or self.draw.uuid7(START + len(self.links))
         dek, body = self.epoch_body(vault, 1)
         self.append(self.sign(actor, "vault_create", body))
-        self.vaults[vault] = VaultBuilder(vault_start(self.state, vault), deks={1: dek})
+        self.keep_vault(vault).deks[1] = dek
         return vault
+
+    def keep_vault(self, vault: bytes) -> VaultBuilder:
+        """Begin the chain of a vault that the team has."""
+        self.vaults[vault] = VaultBuilder(vault_start(self.state, vault))
+        return self.vaults[vault]
 
     def vault_grant(self, actor: Person, vault: bytes, subject: Person, right: str) -> None:
         lowered = RIGHTS[right] < self.state.right(vault, subject.member)
-        body = {"cut": self.cut(vault) if lowered else [], "member": subject.member, "right": right, "vault": vault}
+        body = {
+            "cut": self.cut(vault) if lowered else [],
+            "member": subject.member,
+            "right": right,
+            "vault": vault,
+        }
         self.append(self.sign(actor, "vault_grant", body))
 
     def vault_revoke(self, actor: Person, vault: bytes, subject: Person) -> None:
@@ -269,7 +319,9 @@ class TeamBuilder:
 
     # Vault links and grants.
 
-    def change(self, actor: Person, vault: bytes, entries: Mapping[bytes, tuple[int, bytes | None]]) -> None:
+    def change(
+        self, actor: Person, vault: bytes, entries: Mapping[bytes, tuple[int, bytes | None]]
+    ) -> None:
         """Sign, fold and keep a vault link."""
         self.append_change(vault, self.sign_change(actor, vault, entries))
 
@@ -278,7 +330,9 @@ class TeamBuilder:
         vault_step(self.state, builder.state, signed)
         builder.links.append(signed)
 
-    def grant(self, actor: Person, vault: bytes, to: Person, /, *, epoch: int | None = None, **fields: Any) -> bytes:
+    def grant(
+        self, actor: Person, vault: bytes, to: Person, /, *, epoch: int | None = None, **fields: Any
+    ) -> bytes:
         """CBOR{grant, sig} for a member; `fields` override those of the grant."""
         epoch = epoch or self.state.vaults[vault].epoch
         grant = {
@@ -293,7 +347,6 @@ class TeamBuilder:
         }
         data = cbor.dumps({**grant, **fields})
         return grants.stored_grant(data, grants.sign_grant(data, actor.identity))
-
 
 
 def signature(actor: Person, link_type: str, link: bytes) -> dict[str, bytes]:

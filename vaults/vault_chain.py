@@ -70,7 +70,9 @@ def vault_start(team: TeamState, vault: bytes) -> VaultState:
     return VaultState(vault, 0, created.hash, created.seq, created.seq)
 
 
-def vault_step(team: TeamState, state: VaultState, signed: bytes | ParsedLink, *, verify: bool = True) -> None:
+def vault_step(
+    team: TeamState, state: VaultState, signed: bytes | ParsedLink, *, verify: bool = True
+) -> None:
     """Apply one more link, in place.
 
     Args:
@@ -95,7 +97,9 @@ def vault_step(team: TeamState, state: VaultState, signed: bytes | ParsedLink, *
     state.items.update(changes)
 
 
-def fold_vault(team: TeamState, state: VaultState, links: Iterable[bytes | ParsedLink], *, verify: bool = True) -> Folded:
+def fold_vault(
+    team: TeamState, state: VaultState, links: Iterable[bytes | ParsedLink], *, verify: bool = True
+) -> Folded:
     """Fold more links onto a verified head (or `vault_start`), in place, and judge the cuts before and after."""
     try:
         judge_cuts(team, state)
@@ -215,19 +219,26 @@ def _check_cuts(vault: Vault, link: ParsedLink, seen: int) -> None:
     need(seen >= vault.cuts[place - 1].seq, "T15.backdated")
 
 
-def _check_actor(team: TeamState, vault: Vault, link: ParsedLink, seen: int, *, verify: bool) -> None:
+def _check_actor(
+    team: TeamState, vault: Vault, link: ParsedLink, seen: int, *, verify: bool
+) -> None:
     actor = team.member_at(link.actor, seen)
     if actor is None:
         raise Refused("T2.actor")
     need([signature.fp for signature in link.sigs] == [actor.fp], "T1.signers")
     if verify:
-        need(verify_signature(actor.identity, link_message(link.type, link.link), link.sigs[0].sig), "T1.sig")
+        need(
+            verify_signature(actor.identity, link_message(link.type, link.link), link.sigs[0].sig),
+            "T1.sig",
+        )
     need(team.right_at(vault.id, actor.id, seen) >= WRITE, "T15.right")
     need(link.body["epoch"] == team.epoch_at(vault.id, seen), "T15.epoch")
     need(not team.due_at(vault.id, seen), "T9.due")
 
 
-def _checked_entries(team: TeamState, state: VaultState, link: ParsedLink, seen: int) -> dict[bytes, Revision]:
+def _checked_entries(
+    team: TeamState, state: VaultState, link: ParsedLink, seen: int
+) -> dict[bytes, Revision]:
     manages = team.right_at(state.id, link.actor, seen) == MANAGE
     changes = {}
     for item, revision, content in link.body["entries"]:

@@ -6,7 +6,17 @@ Every type has a check, which raises `Refused` and changes nothing, and an effec
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from accounts.team_chain.state import MANAGE, WRITE, Cut, Epoch, History, Invite, Member, TeamState, Vault
+from accounts.team_chain.state import (
+    MANAGE,
+    WRITE,
+    Cut,
+    Epoch,
+    History,
+    Invite,
+    Member,
+    TeamState,
+    Vault,
+)
 from vaults.crypto.errors import Refused
 from vaults.crypto.keys import fingerprint, team_id
 from vaults.crypto.links import (
@@ -34,7 +44,9 @@ class _Step(NamedTuple):
     verify: bool
 
 
-def fold_team(links: Iterable[bytes | ParsedLink], *, verify: bool = True) -> tuple[TeamState | None, str | None]:
+def fold_team(
+    links: Iterable[bytes | ParsedLink], *, verify: bool = True
+) -> tuple[TeamState | None, str | None]:
     """Fold a whole chain.
 
     Returns:
@@ -49,7 +61,9 @@ def fold_team(links: Iterable[bytes | ParsedLink], *, verify: bool = True) -> tu
     return state, None
 
 
-def team_step(state: TeamState | None, signed: bytes | ParsedLink, *, verify: bool = True) -> TeamState:
+def team_step(
+    state: TeamState | None, signed: bytes | ParsedLink, *, verify: bool = True
+) -> TeamState:
     """Apply one more link, in place.
 
     Args:
@@ -64,7 +78,11 @@ def team_step(state: TeamState | None, signed: bytes | ParsedLink, *, verify: bo
     Raises:
         Refused: with the first rule, in SPEC's order, that the link breaks.
     """
-    link = signed if isinstance(signed, ParsedLink) else parse_signed(signed, "team", check_keys=verify)
+    link = (
+        signed
+        if isinstance(signed, ParsedLink)
+        else parse_signed(signed, "team", check_keys=verify)
+    )
     if state is None:
         return _first(link, verify=verify)
     actor = _check_place(state, link, verify=verify)
@@ -177,13 +195,17 @@ def _check_cut(step: _Step, vaults: list[bytes]) -> None:
 
 def _apply_cut(step: _Step) -> None:
     for entry in step.link.body["cut"]:
-        step.state.vaults[entry["vault"]].cuts.append(Cut(step.link.seq, entry["seq"], entry["hash"]))
+        step.state.vaults[entry["vault"]].cuts.append(
+            Cut(step.link.seq, entry["seq"], entry["hash"])
+        )
 
 
 def _kill_invites(state: TeamState, member: Member, *, demoted: bool) -> None:
     """An invite dies with what carried it. Only a link about its actor can do that."""
     for invite in state.open_invites(member.id):
-        if demoted or any(state.right(entry["vault"], member.id) < MANAGE for entry in invite.body["vaults"]):
+        if demoted or any(
+            state.right(entry["vault"], member.id) < MANAGE for entry in invite.body["vaults"]
+        ):
             state.close(invite, "dead")
 
 
@@ -197,7 +219,10 @@ def _check_invite(step: _Step) -> None:
     _check_gives(step.actor, body["role"])
     need(body["via"] == "link" or RANK[body["role"]] < ADMIN, "T10.via")
     need(body["role"] != "auditor" or not body["vaults"], "T2.auditor")
-    need(all(step.state.right(entry["vault"], step.actor.id) == MANAGE for entry in body["vaults"]), "F1.manage")
+    need(
+        all(step.state.right(entry["vault"], step.actor.id) == MANAGE for entry in body["vaults"]),
+        "F1.manage",
+    )
     need(body["invite"] not in step.state.invite_ids, "T10.invite_id")
 
 
@@ -258,7 +283,9 @@ def _add_member(step: _Step) -> None:
         )
     )
     for entry in () if mailed else vaults:
-        step.state.give(step.state.vaults[entry["vault"]], accept.member, RIGHTS[entry["right"]], step.link.seq)
+        step.state.give(
+            step.state.vaults[entry["vault"]], accept.member, RIGHTS[entry["right"]], step.link.seq
+        )
 
 
 def _check_verify(step: _Step) -> None:
@@ -273,7 +300,9 @@ def _verify(step: _Step) -> None:
     subject = step.state.members[step.link.body["member"]]
     for entry in subject.pending:
         if step.state.right(entry["vault"], step.actor.id) == MANAGE:
-            step.state.give(step.state.vaults[entry["vault"]], subject.id, RIGHTS[entry["right"]], step.link.seq)
+            step.state.give(
+                step.state.vaults[entry["vault"]], subject.id, RIGHTS[entry["right"]], step.link.seq
+            )
     subject.verified, subject.pending = "words", []
 
 
@@ -335,7 +364,7 @@ def _vault_create(step: _Step) -> None:
         id=step.link.body["vault"],
         epochs=[Epoch(step.link.seq, 1, step.link.body["dek_commit"], step.actor.id)],
         cuts=[Cut(step.link.seq, 0, step.link.hash)],
-        due=History(step.link.seq, False),  # noqa: FBT003  a value, not a flag
+        due=History(step.link.seq, False),
     )
     step.state.vaults[vault.id] = vault
     step.state.give(vault, step.actor.id, MANAGE, step.link.seq)
@@ -353,7 +382,10 @@ def _check_vault_grant(step: _Step) -> None:
 
 
 def _vault_grant(step: _Step) -> None:
-    vault, subject = step.state.vaults[step.link.body["vault"]], step.state.members[step.link.body["member"]]
+    vault, subject = (
+        step.state.vaults[step.link.body["vault"]],
+        step.state.members[step.link.body["member"]],
+    )
     _apply_cut(step)
     step.state.give(vault, subject.id, RIGHTS[step.link.body["right"]], step.link.seq)
     _kill_invites(step.state, subject, demoted=False)
@@ -367,7 +399,10 @@ def _check_vault_revoke(step: _Step) -> None:
 
 
 def _vault_revoke(step: _Step) -> None:
-    vault, subject = step.state.vaults[step.link.body["vault"]], step.state.members[step.link.body["member"]]
+    vault, subject = (
+        step.state.vaults[step.link.body["vault"]],
+        step.state.members[step.link.body["member"]],
+    )
     _apply_cut(step)
     step.state.take(vault, subject.id, step.link.seq)
     _kill_invites(step.state, subject, demoted=False)
@@ -383,8 +418,10 @@ def _check_vault_rotate(step: _Step) -> None:
 def _vault_rotate(step: _Step) -> None:
     vault = step.state.vaults[step.link.body["vault"]]
     _apply_cut(step)
-    vault.epochs.append(Epoch(step.link.seq, step.link.body["epoch"], step.link.body["dek_commit"], step.actor.id))
-    vault.due.set(step.link.seq, False)  # noqa: FBT003  a value, not a flag
+    vault.epochs.append(
+        Epoch(step.link.seq, step.link.body["epoch"], step.link.body["dek_commit"], step.actor.id)
+    )
+    vault.due.set(step.link.seq, False)
 
 
 Rule = Callable[[_Step], None]

@@ -50,7 +50,9 @@ class Member:
     profile: dict[str, bytes]
     joined: int  # seq
     left: int | None = None  # seq
-    pending: list[dict[str, Any]] = field(default_factory=list)  # rights of a mailed invite, until `verify`
+    pending: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # rights of a mailed invite, until `verify`
 
     def is_present_at(self, seq: int) -> bool:
         return self.joined <= seq and (self.left is None or self.left > seq)
@@ -88,7 +90,9 @@ class Vault:
     cuts: list[Cut]  # s ascending, n never descending; first (create seq, 0, hash of vault_create)
     due: History[bool]
     rights: dict[bytes, History[int]] = field(default_factory=dict)
-    since: dict[bytes, int] = field(default_factory=dict)  # holder: seq since which some right is held
+    since: dict[bytes, int] = field(
+        default_factory=dict
+    )  # holder: seq since which some right is held
     managers: int = 0
 
     @property
@@ -219,12 +223,14 @@ class TeamState:
         history.set(seq, NO_RIGHT)
         del vault.since[member]
         self._held[member].discard(vault.id)
-        vault.due.set(seq, True)  # noqa: FBT003  a value, not a flag
+        vault.due.set(seq, True)
 
 
 def state_digest(state: TeamState) -> bytes:
     """32 bytes over everything that two implementations must agree on. SPEC 4.2."""
-    members = [[m.id, m.fp, m.role, m.verified, m.joined, m.left] for _, m in sorted(state.members.items())]
+    members = [
+        [m.id, m.fp, m.role, m.verified, m.joined, m.left] for _, m in sorted(state.members.items())
+    ]
     vaults = [_vault_summary(vault) for _, vault in sorted(state.vaults.items())]
     summary = {
         "head": state.head,

@@ -31,7 +31,9 @@ def all_vectors() -> dict[str, str]:
         "vault_chains": vault_chain_cases(),
         "grants": grant_cases(),
     }
-    return {f"{name}.json": json.dumps(content, indent=1) + "\n" for name, content in contents.items()}
+    return {
+        f"{name}.json": json.dumps(content, indent=1) + "\n" for name, content in contents.items()
+    }
 
 
 def main() -> None:

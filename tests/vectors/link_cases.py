@@ -12,7 +12,15 @@ from vaults.crypto.errors import Refused
 from vaults.crypto.links import parse_accept, parse_signed
 
 # One value of each kind, so that every field meets every wrong type once.
-STRANGERS: dict[str, Any] = {"null": None, "true": True, "number": 7, "text": "x", "bytes": b"x", "array": [], "map": {}}
+STRANGERS: dict[str, Any] = {
+    "null": None,
+    "true": True,
+    "number": 7,
+    "text": "x",
+    "bytes": b"x",
+    "array": [],
+    "map": {},
+}
 B16, B32, B64 = b"\x11" * 16, b"\x22" * 32, b"\x33" * 64
 CUT = {"hash": B32, "seq": 1, "vault": B16}
 
@@ -29,7 +37,10 @@ def _case(name: str, signed: bytes, verdict: str, chain: str = "team") -> Case:
 
 def good_bodies(team: TeamBuilder) -> dict[str, dict[str, Any]]:
     """A body of each type whose form is right."""
-    person, (invite, invitation) = team.person("guest"), team.invite_body(vaults={B16: "read", B16[:-1] + b"\xff": "manage"})
+    person, (invite, invitation) = (
+        team.person("guest"),
+        team.invite_body(vaults={B16: "read", B16[:-1] + b"\xff": "manage"}),
+    )
     invitation.hash = B32
     return {
         "genesis": {"founder": person.as_founder(), "kind": "team", "name": B32, "nonce": B32},
@@ -52,9 +63,17 @@ def _good(team: TeamBuilder) -> Iterator[Case]:
     for link_type, body in good_bodies(team).items():
         chain = "vault" if link_type == "change" else "team"
         signed = team.sign(team.founder, link_type, body)
-        yield {**_case(f"{link_type}, form is right", signed, "valid", chain), "hash": parse_signed(signed, chain).hash.hex()}
-    signed = team.sign(team.founder, "invite_revoke", {"invite": B32}, seen={"hash": B32, "seq": 3}, seq=2**53 - 1)
-    yield {**_case("seen and the largest seq", signed, "valid"), "hash": parse_signed(signed, "team").hash.hex()}
+        yield {
+            **_case(f"{link_type}, form is right", signed, "valid", chain),
+            "hash": parse_signed(signed, chain).hash.hex(),
+        }
+    signed = team.sign(
+        team.founder, "invite_revoke", {"invite": B32}, seen={"hash": B32, "seq": 3}, seq=2**53 - 1
+    )
+    yield {
+        **_case("seen and the largest seq", signed, "valid"),
+        "hash": parse_signed(signed, "team").hash.hex(),
+    }
 
 
 def _envelope(team: TeamBuilder) -> Iterator[Case]:
@@ -87,12 +106,18 @@ def _envelope(team: TeamBuilder) -> Iterator[Case]:
     }.items():
         yield _case(f"Signed: {name}", cbor.dumps(value), "T16.fields")
     for name, count in {"no signature": 0, "two signatures": 2}.items():
-        yield _case(f"{name}: the fold's matter", cbor.dumps({"link": link, "sigs": [entry] * count}), "valid")
+        yield _case(
+            f"{name}: the fold's matter",
+            cbor.dumps({"link": link, "sigs": [entry] * count}),
+            "valid",
+        )
 
 
 def _link_fields(team: TeamBuilder) -> Iterator[Case]:
     """Every field missing and of every wrong type; `wrap` signs what the builder would refuse to encode."""
-    fields = cbor.loads(cbor.loads(team.sign(team.founder, "invite_revoke", {"invite": B32}))["link"])
+    fields = cbor.loads(
+        cbor.loads(team.sign(team.founder, "invite_revoke", {"invite": B32}))["link"]
+    )
     right: dict[str, tuple[str, ...]] = {
         "actor": (),
         "at": ("number",),
@@ -112,24 +137,49 @@ def _link_fields(team: TeamBuilder) -> Iterator[Case]:
                 yield _wrapped(team, f"{name} is {kind}", {**fields, name: stranger}, "T16.fields")
     for name, value in {"actor": B16 + b"\0", "chain": B16[1:], "prev": B32[1:]}.items():
         yield _wrapped(team, f"{name} has a wrong length", {**fields, name: value}, "T16.fields")
-    for name, value in {"no seq": {"hash": B32}, "hash of 31 bytes": {"hash": B32[1:], "seq": 1}, "a field more": {"hash": B32, "seq": 1, "x": 1}, "seq is null": {"hash": B32, "seq": None}}.items():
+    for name, value in {
+        "no seq": {"hash": B32},
+        "hash of 31 bytes": {"hash": B32[1:], "seq": 1},
+        "a field more": {"hash": B32, "seq": 1, "x": 1},
+        "seq is null": {"hash": B32, "seq": None},
+    }.items():
         yield _wrapped(team, f"seen with {name}", {**fields, "seen": value}, "T16.fields")
     yield _wrapped(team, "a field more", {**fields, "x": 1}, "T16.fields")
     yield _wrapped(team, "link is an array", [fields], "T16.fields")
     for version in (0, 2):
         yield _wrapped(team, f"version {version}", {**fields, "v": version}, "T3.version")
-    yield _wrapped(team, "version 2 of an unknown type", {**fields, "v": 2, "type": "x"}, "T3.version")
+    yield _wrapped(
+        team, "version 2 of an unknown type", {**fields, "v": 2, "type": "x"}, "T3.version"
+    )
     for link_type in (
         *("", "Genesis", "change", "add_custodian", "rotate_key", "reset_open", "reset_key"),
         *("veto", "recovery_policy", "vault_mend"),
     ):
-        yield _wrapped(team, f"type {link_type!r} in a team chain", {**fields, "type": link_type}, "T3.type")
+        yield _wrapped(
+            team, f"type {link_type!r} in a team chain", {**fields, "type": link_type}, "T3.type"
+        )
     for link_type in ("genesis", "vault_rotate", "vault_mend"):
-        yield _wrapped(team, f"type {link_type!r} in a vault chain", {**fields, "type": link_type}, "T3.type", "vault")
+        yield _wrapped(
+            team,
+            f"type {link_type!r} in a vault chain",
+            {**fields, "type": link_type},
+            "T3.type",
+            "vault",
+        )
     yield _raw(team, "link is empty", b"", "T1.cbor")
     yield _raw(team, "link has a byte more", cbor.dumps(fields) + b"\0", "T1.cbor")
-    yield _raw(team, "link with a negative seq", cbor.dumps(fields).replace(b"cseq\x01", b"cseq\x20"), "T1.cbor")
-    yield _raw(team, "link with a float at seq", cbor.dumps(fields).replace(b"cseq\x01", b"cseq\xf9\x3c\x00"), "T1.cbor")
+    yield _raw(
+        team,
+        "link with a negative seq",
+        cbor.dumps(fields).replace(b"cseq\x01", b"cseq\x20"),
+        "T1.cbor",
+    )
+    yield _raw(
+        team,
+        "link with a float at seq",
+        cbor.dumps(fields).replace(b"cseq\x01", b"cseq\xf9\x3c\x00"),
+        "T1.cbor",
+    )
 
 
 def _wrapped(team: TeamBuilder, name: str, link: Any, verdict: str, chain: str = "team") -> Case:
@@ -147,11 +197,15 @@ def _bodies(team: TeamBuilder) -> Iterator[Case]:
         chain = "vault" if link_type == "change" else "team"
 
         def bad(name: str, wrong: Any, *, link_type: str = link_type, chain: str = chain) -> Case:
-            return _case(f"{link_type}: {name}", team.sign(team.founder, link_type, wrong), "T16.body", chain)
+            return _case(
+                f"{link_type}: {name}", team.sign(team.founder, link_type, wrong), "T16.body", chain
+            )
 
         yield bad("a field more", {**body, "x": 1})
         for field in body:
-            yield bad(f"without {field}", {key: value for key, value in body.items() if key != field})
+            yield bad(
+                f"without {field}", {key: value for key, value in body.items() if key != field}
+            )
         for field, value in body.items():
             for kind in ("null", "map" if isinstance(value, list) else "array"):
                 stranger = STRANGERS[kind]
@@ -216,7 +270,11 @@ def _nested_profile(link_type: str, body: dict[str, Any]) -> Iterator[tuple[str,
     field = "founder" if link_type == "genesis" else "profile"
     inner: dict[str, Any] = body[field]
     for name in inner:
-        yield field, f"{field} without {name}", {key: value for key, value in inner.items() if key != name}
+        yield (
+            field,
+            f"{field} without {name}",
+            {key: value for key, value in inner.items() if key != name},
+        )
         yield field, f"{field} with {name} of a wrong type", {**inner, name: "x"}
     yield field, f"{field} with a field more", {**inner, "x": 1}
 
@@ -225,11 +283,15 @@ def _bad_keys(team: TeamBuilder) -> Iterator[Case]:
     """Suites and keys in a genesis, an invite and an acceptance, and the acceptance's own form."""
     bodies, founder = good_bodies(team), team.founder
     genesis, invite, add_member = bodies["genesis"], bodies["invite"], bodies["add_member"]
-    bad_identity = crypto_core_ed25519_add(founder.identity_public, bytes.fromhex(LOW_ORDER_EDWARDS["order 8"]))
+    bad_identity = crypto_core_ed25519_add(
+        founder.identity_public, bytes.fromhex(LOW_ORDER_EDWARDS["order 8"])
+    )
     bad_box = bytes.fromhex(LOW_ORDER_MONTGOMERY["order 8"])
     accept = cbor.loads(add_member["accept"])
 
-    def accepted(name: str, fields: Any, verdict: str, data: Callable[[Any], bytes] = cbor.dumps) -> Case:
+    def accepted(
+        name: str, fields: Any, verdict: str, data: Callable[[Any], bytes] = cbor.dumps
+    ) -> Case:
         body = {**add_member, "accept": data(fields)}
         return _case(f"add_member: {name}", team.sign(founder, "add_member", body), verdict)
 
@@ -245,10 +307,16 @@ def _bad_keys(team: TeamBuilder) -> Iterator[Case]:
         yield _case(f"genesis: {name}", team.sign(founder, "genesis", body), verdict)
         yield accepted(f"accept with {name}", {**accept, **changed}, verdict)
     for name, key in (("mixed order", bad_identity), ("zero", bytes(32))):
-        yield _case(f"invite: key of {name}", team.sign(founder, "invite", {**invite, "key": key}), "F10.key")
+        yield _case(
+            f"invite: key of {name}",
+            team.sign(founder, "invite", {**invite, "key": key}),
+            "F10.key",
+        )
     yield accepted("accept empty", None, "T10.accept", lambda _: b"")
     yield accepted("accept of 4,097 bytes", None, "T10.accept", lambda _: bytes(4097))
-    yield accepted("accept with a byte more", accept, "T10.accept", lambda fields: cbor.dumps(fields) + b"\0")
+    yield accepted(
+        "accept with a byte more", accept, "T10.accept", lambda fields: cbor.dumps(fields) + b"\0"
+    )
     yield accepted("accept is an array", [accept], "T10.accept")
     yield accepted("accept with a field more", {**accept, "x": 1}, "T10.accept")
     for field in accept:
@@ -316,4 +384,8 @@ def parse_verdict(case: Case) -> str:
 def signed_of(case: Case) -> bytes:
     if "signed" in case:
         return bytes.fromhex(case["signed"])
-    return bytes.fromhex(case["prefix"]) + bytes.fromhex(case["fill"]) * case["count"] + bytes.fromhex(case["suffix"])
+    return (
+        bytes.fromhex(case["prefix"])
+        + bytes.fromhex(case["fill"]) * case["count"]
+        + bytes.fromhex(case["suffix"])
+    )

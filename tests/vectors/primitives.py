@@ -4,7 +4,11 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from nacl.bindings import crypto_core_ed25519_add, crypto_scalarmult_base, crypto_scalarmult_ed25519_base_noclamp
+from nacl.bindings import (
+    crypto_core_ed25519_add,
+    crypto_scalarmult_base,
+    crypto_scalarmult_ed25519_base_noclamp,
+)
 from nacl.signing import SigningKey
 
 from tests.draw import Draw
@@ -128,7 +132,10 @@ def cbor_cases() -> list[Case]:
         "deep nesting": "81" * 5000 + "00",
     }
     return [
-        *({"name": name, "bytes": cbor.dumps(value).hex(), "verdict": "valid"} for name, value in good.items()),
+        *(
+            {"name": name, "bytes": cbor.dumps(value).hex(), "verdict": "valid"}
+            for name, value in good.items()
+        ),
         *({"name": name, "bytes": text, "verdict": "refused"} for name, text in bad.items()),
     ]
 
@@ -176,12 +183,26 @@ def ed25519_cases() -> list[Case]:
     s_plus_order = (int.from_bytes(s, "little") + GROUP_ORDER).to_bytes(32, "little")
     cases = [
         *_rfc8032(),
-        {"name": "our own", "public": public, "message": message, "signature": good, "verdict": "valid"},
+        {
+            "name": "our own",
+            "public": public,
+            "message": message,
+            "signature": good,
+            "verdict": "valid",
+        },
     ]
 
-    def bad(name: str, *, public: bytes = public, message: bytes = message, signature: bytes = good) -> None:
+    def bad(
+        name: str, *, public: bytes = public, message: bytes = message, signature: bytes = good
+    ) -> None:
         cases.append(
-            {"name": name, "public": public, "message": message, "signature": signature, "verdict": "refused"}
+            {
+                "name": name,
+                "public": public,
+                "message": message,
+                "signature": signature,
+                "verdict": "refused",
+            }
         )
 
     bad("other message", message=b"a massage")
@@ -192,7 +213,11 @@ def ed25519_cases() -> list[Case]:
     bad("all zero", signature=bytes(64))
     bad("other key", public=bytes(SigningKey(draw.bytes(32)).verify_key))
     for name, point in LOW_ORDER_EDWARDS.items():
-        bad(f"A is {name}, S = 0, R = neutral", public=bytes.fromhex(point), signature=_neutral() + bytes(32))
+        bad(
+            f"A is {name}, S = 0, R = neutral",
+            public=bytes.fromhex(point),
+            signature=_neutral() + bytes(32),
+        )
         bad(f"R is {name}", signature=bytes.fromhex(point) + s)
     bad("A = R = order 4, S = 0", public=bytes(32), signature=bytes(64))
     cases.extend(_mixed_order(draw))
@@ -208,25 +233,45 @@ def _mixed_order(draw: Draw) -> Iterator[Case]:
     signer = SigningKey(draw.bytes(32))
     torsion = bytes.fromhex(LOW_ORDER_EDWARDS["order 8"])
     nonce = int.from_bytes(draw.bytes(64), "little") % GROUP_ORDER
-    clean_key, clean_r = bytes(signer.verify_key), crypto_scalarmult_ed25519_base_noclamp(nonce.to_bytes(32, "little"))
-    mixed_key, mixed_r = crypto_core_ed25519_add(clean_key, torsion), crypto_core_ed25519_add(clean_r, torsion)
+    clean_key, clean_r = (
+        bytes(signer.verify_key),
+        crypto_scalarmult_ed25519_base_noclamp(nonce.to_bytes(32, "little")),
+    )
+    mixed_key, mixed_r = (
+        crypto_core_ed25519_add(clean_key, torsion),
+        crypto_core_ed25519_add(clean_r, torsion),
+    )
     for name, r, public, remainders, verdict in (
         ("A has a part of order 8", clean_r, mixed_key, range(1, 8), "refused"),
-        ("A has a part of order 8 that the challenge cancels", clean_r, mixed_key, range(1), "valid"),
+        (
+            "A has a part of order 8 that the challenge cancels",
+            clean_r,
+            mixed_key,
+            range(1),
+            "valid",
+        ),
         ("R has a part of order 8", mixed_r, clean_key, range(8), "refused"),
         ("A and R have parts of order 8", mixed_r, mixed_key, range(1, 7), "refused"),
     ):
         message, challenge = _challenge(r, public, remainders)
         s = (nonce + challenge * _scalar(signer)) % GROUP_ORDER
         signature = r + s.to_bytes(32, "little")
-        yield {"name": name, "public": public, "message": message, "signature": signature, "verdict": verdict}
+        yield {
+            "name": name,
+            "public": public,
+            "message": message,
+            "signature": signature,
+            "verdict": verdict,
+        }
 
 
 def _challenge(r: bytes, public: bytes, remainders: range) -> tuple[bytes, int]:
     """A message whose challenge has such a remainder modulo 8."""
     for counter in range(1000):
         message = f"message {counter}".encode()
-        challenge = int.from_bytes(hashlib.sha512(r + public + message).digest(), "little") % GROUP_ORDER
+        challenge = (
+            int.from_bytes(hashlib.sha512(r + public + message).digest(), "little") % GROUP_ORDER
+        )
         if challenge % 8 in remainders:
             return message, challenge
     raise AssertionError
@@ -252,10 +297,20 @@ def key_cases() -> list[Case]:
         "y = 2^255 - 1": bytes.fromhex("ff" * 31 + "7f"),
     }
     box = crypto_scalarmult_base(draw.bytes(32))
-    good_boxes = {"drawn": box, "top bit set": box[:31] + bytes([box[31] | 0x80]), "base point": b"\x09" + bytes(31)}
+    good_boxes = {
+        "drawn": box,
+        "top bit set": box[:31] + bytes([box[31] | 0x80]),
+        "base point": b"\x09" + bytes(31),
+    }
     cases = [{"kind": "identity", "name": "drawn", "public": identity, "verdict": "valid"}]
-    cases += [{"kind": "identity", "name": n, "public": p, "verdict": "F10.key"} for n, p in bad_identities.items()]
-    cases += [{"kind": "box", "name": name, "public": public, "verdict": "valid"} for name, public in good_boxes.items()]
+    cases += [
+        {"kind": "identity", "name": n, "public": p, "verdict": "F10.key"}
+        for n, p in bad_identities.items()
+    ]
+    cases += [
+        {"kind": "box", "name": name, "public": public, "verdict": "valid"}
+        for name, public in good_boxes.items()
+    ]
     cases += [
         {"kind": "box", "name": name, "public": bytes.fromhex(point), "verdict": "F10.key"}
         for name, point in LOW_ORDER_MONTGOMERY.items()
@@ -268,11 +323,26 @@ def seal_cases() -> list[Case]:
     draw = Draw("seal")
     b16, b32 = draw.bytes(16), draw.bytes(32)
     contexts: list[tuple[seal.Label[Any], dict[str, Any]]] = [
-        (seal.OUTER, {"deployment": b16, "kek": 3, "kind": "grant", "row": b32, "team": draw.bytes(16)}),
-        (seal.OUTER, {"deployment": b16, "kek": 1, "kind": "opaque", "row": draw.bytes(16), "team": seal.NO_TEAM}),
+        (
+            seal.OUTER,
+            {"deployment": b16, "kek": 3, "kind": "grant", "row": b32, "team": draw.bytes(16)},
+        ),
+        (
+            seal.OUTER,
+            {
+                "deployment": b16,
+                "kek": 1,
+                "kind": "opaque",
+                "row": draw.bytes(16),
+                "team": seal.NO_TEAM,
+            },
+        ),
         (seal.ITEM, _item_context(draw)),
         (seal.OLD_DEK, {"from": 1, "team": b16, "to": 2, "vault": draw.bytes(16)}),
-        (seal.AMK_WRAP, {"account": b16, "cred": draw.bytes(16), "id": draw.bytes(16), "wrap": "auk"}),
+        (
+            seal.AMK_WRAP,
+            {"account": b16, "cred": draw.bytes(16), "id": draw.bytes(16), "wrap": "auk"},
+        ),
         (seal.AMK_WRAP, {"account": b16, "cred": bytes(16), "id": draw.bytes(16), "wrap": "kit"}),
         (seal.KEYRING, {"account": b16, "counter": 1}),
         (seal.PINS, {"account": b16, "counter": 7}),
@@ -303,7 +373,7 @@ def _item_context(draw: Draw) -> dict[str, Any]:
 def _one_seal(draw: Draw, label: seal.Label[Any], context: dict[str, Any]) -> Iterator[Case]:
     """The good case, and one case for each field of the context changed."""
     key, salt, plaintext = keys.Dek(draw.bytes(32)), draw.bytes(32), draw.bytes(32)
-    sealed = seal._seal_with_salt(key, label, context, plaintext, salt)  # noqa: SLF001  the vectors fix the salt
+    sealed = seal._seal_with_salt(key, label, context, plaintext, salt)
     name = label.name.decode()
     good = {"label": name, "key": bytes(key.raw), "sealed": sealed}
     yield {
@@ -316,10 +386,21 @@ def _one_seal(draw: Draw, label: seal.Label[Any], context: dict[str, Any]) -> It
     }
     for field, value in context.items():
         other = {**context, field: _other(value)}
-        yield {"name": f"{name}, other {field}", **good, "context": _context(other), "verdict": "R16.open"}
+        yield {
+            "name": f"{name}, other {field}",
+            **good,
+            "context": _context(other),
+            "verdict": "R16.open",
+        }
     other_label = "coffret/keyring/v1" if name != "coffret/keyring/v1" else "coffret/pins/v1"
     other_name = f"{name} under another label"
-    yield {"name": other_name, **good, "label": other_label, "context": _context(context), "verdict": "R16.open"}
+    yield {
+        "name": other_name,
+        **good,
+        "label": other_label,
+        "context": _context(context),
+        "verdict": "R16.open",
+    }
 
 
 def _other(value: Any) -> Any:
@@ -336,7 +417,7 @@ def _damaged(draw: Draw) -> Iterator[Case]:
     key, context = keys.Dek(draw.bytes(32)), _item_context(draw)
 
     def make(plaintext: bytes) -> bytes:
-        return seal._seal_with_salt(key, seal.ITEM, context, plaintext, draw.bytes(32))  # noqa: SLF001  as above
+        return seal._seal_with_salt(key, seal.ITEM, context, plaintext, draw.bytes(32))
 
     sealed = make(b"forty bytes of plaintext, more or less..")
     common = {"label": "coffret/item/v1", "key": bytes(key.raw), "context": _context(context)}
@@ -355,7 +436,14 @@ def _damaged(draw: Draw) -> Iterator[Case]:
         damaged = sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :]
         yield {"name": f"{name} flipped", **common, "sealed": damaged, "verdict": "R16.open"}
     empty = make(b"")
-    yield {"name": "no plaintext", **common, "sealed": empty, "salt": empty[1:33], "plaintext": b"", "verdict": "valid"}
+    yield {
+        "name": "no plaintext",
+        **common,
+        "sealed": empty,
+        "salt": empty[1:33],
+        "plaintext": b"",
+        "verdict": "valid",
+    }
     for name, wrong in {
         "suite 2": b"\x02" + sealed[1:],
         "80 bytes": empty[:80],
@@ -376,23 +464,51 @@ def derive_cases() -> list[Case]:
     export_key, genesis = draw.bytes(64), draw.bytes(200)
     cases: list[Case] = [
         _derived("fingerprint", keys.fingerprint(k, m), identity=k, box=m),
-        _derived("dek_commit", keys.dek_commit(a, b, 1, keys.Dek(k)), team=a, vault=b, epoch=1, dek=k),
-        _derived("dek_commit", keys.dek_commit(a, b, 70_000, keys.Dek(k)), team=a, vault=b, epoch=70_000, dek=k),
+        _derived(
+            "dek_commit", keys.dek_commit(a, b, 1, keys.Dek(k)), team=a, vault=b, epoch=1, dek=k
+        ),
+        _derived(
+            "dek_commit",
+            keys.dek_commit(a, b, 70_000, keys.Dek(k)),
+            team=a,
+            vault=b,
+            epoch=70_000,
+            dek=k,
+        ),
         _derived("team_id", keys.team_id(genesis).bytes, genesis=genesis),
-        _derived("oprf_seed_message", keys.oprf_seed_message(a, b, c), deployment=a, account=b, cred=c),
-        _derived("invite_key", bytes(keys.invite_key_from(k, a, d).verify_key), t=k, team=a, invite=d),
+        _derived(
+            "oprf_seed_message", keys.oprf_seed_message(a, b, c), deployment=a, account=b, cred=c
+        ),
+        _derived(
+            "invite_key", bytes(keys.invite_key_from(k, a, d).verify_key), t=k, team=a, invite=d
+        ),
         _derived("kit", bytes(keys.derive_kit_key(code=k, account=a).raw), code=k, account=a),
         _derived("revision_hash", parts.revision_hash(k, m), overview=k, details=m),
     ]
     for secret in (b"", m):
-        auk = keys.derive_auk(export_key=export_key, account_secret=secret, account=a, cred=b, server_key=n)
+        auk = keys.derive_auk(
+            export_key=export_key, account_secret=secret, account=a, cred=b, server_key=n
+        )
         cases.append(
             _derived(
-                "auk", bytes(auk.raw), export_key=export_key, account_secret=secret, account=a, cred=b, server_key=n
+                "auk",
+                bytes(auk.raw),
+                export_key=export_key,
+                account_secret=secret,
+                account=a,
+                cred=b,
+                server_key=n,
             )
         )
-    for kind, text in (("name", "Zo\u00eb"), ("email", "zoe@example.org"), ("name", ""), ("team", "Orchard")):
-        cases.append(_derived("commitment", profile.commitment(k, kind, text), salt=k, kind=kind, text=text))
+    for kind, text in (
+        ("name", "Zo\u00eb"),
+        ("email", "zoe@example.org"),
+        ("name", ""),
+        ("team", "Orchard"),
+    ):
+        cases.append(
+            _derived("commitment", profile.commitment(k, kind, text), salt=k, kind=kind, text=text)
+        )
     return cases
 
 
@@ -403,13 +519,42 @@ def _derived(function: str, output: bytes, **arguments: Any) -> Case:
 def part_cases() -> dict[str, list[Case]]:
     """`padme`: pairs; `parts`: padded plaintexts with their text and commitments, or refused."""
     draw = Draw("parts")
-    lengths = [2, 3, 9, 63, 64, 65, 255, 256, 257, 272, 273, 1000, 4096, 4097, 65_535, 65_536, 2**21 - 1, 2**31 + 1]
+    lengths = [
+        2,
+        3,
+        9,
+        63,
+        64,
+        65,
+        255,
+        256,
+        257,
+        272,
+        273,
+        1000,
+        4096,
+        4097,
+        65_535,
+        65_536,
+        2**21 - 1,
+        2**31 + 1,
+    ]
     cases = []
     for size in (0, 1, 219, 220, 221, 236, 237, 700):
         text = draw.bytes(size)
         padded = parts.pad(text, draw.bytes(32))
-        commitments = {part: parts.part_commitment(part, padded) for part in ("overview", "details")}
-        cases.append({"name": f"{size} bytes", "padded": padded, "text": text, **commitments, "verdict": "valid"})
+        commitments = {
+            part: parts.part_commitment(part, padded) for part in ("overview", "details")
+        }
+        cases.append(
+            {
+                "name": f"{size} bytes",
+                "padded": padded,
+                "text": text,
+                **commitments,
+                "verdict": "valid",
+            }
+        )
     padded = parts.pad(b"text", draw.bytes(32))
     for name, wrong in {
         "last zero is one": padded[:-1] + b"\1",

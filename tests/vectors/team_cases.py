@@ -60,7 +60,9 @@ def _good_stories() -> Iterator[Case]:
     yield _case("a removed member joins again with the same keys", _rejoin()[0].links, None)
     for name, team in _dying_invites():
         yield _case(f"an open invite dies: {name}", team.links, None)
-    yield _case("a mailed member's rights lapse where the verifier does not manage", _lapsing().links, None)
+    yield _case(
+        "a mailed member's rights lapse where the verifier does not manage", _lapsing().links, None
+    )
     yield _case("an owner repairs a vault without manager", _orphan().links, None)
     yield _case("the only owner leaves after making another", _two_owners().links, None)
     yield _case("who is not verified leaves", _unverified_leaves().links, None)
@@ -110,7 +112,12 @@ def _rejoin() -> tuple[TeamBuilder, Person]:
 
 
 def _dying_invites() -> Iterator[tuple[str, TeamBuilder]]:
-    for name in ("its actor leaves", "its actor is demoted", "its actor loses manage", "its actor's manage is lowered"):
+    for name in (
+        "its actor leaves",
+        "its actor is demoted",
+        "its actor loses manage",
+        "its actor's manage is lowered",
+    ):
         team = TeamBuilder(name)
         vault = team.vault_create(team.founder)
         admin = team.recruit("admin", role="admin", vaults={vault: "manage"})
@@ -185,7 +192,11 @@ def _first_link() -> Iterator[Case]:
     profile = {"profile": founder.profile}
     for name, signed, refusal in (
         ("another type comes first", team.sign(founder, "set_profile", profile), "T1.genesis"),
-        ("genesis with seen", team.sign_genesis(founder, seen={"hash": bytes(32), "seq": 0}), "T1.seen"),
+        (
+            "genesis with seen",
+            team.sign_genesis(founder, seen={"hash": bytes(32), "seq": 0}),
+            "T1.seen",
+        ),
         ("genesis with seq 1", team.sign_genesis(founder, seq=1), "T1.place"),
         ("genesis with prev", team.sign_genesis(founder, prev=b"\1" * 32), "T1.place"),
         ("genesis with chain", team.sign_genesis(founder, chain=b"\1" * 16), "T1.place"),
@@ -193,7 +204,11 @@ def _first_link() -> Iterator[Case]:
         ("genesis without signature", _resigned(link, []), "T1.signers"),
         ("genesis signed twice", _resigned(link, [entry, entry]), "T1.signers"),
         ("genesis with another fp", _resigned(link, [{**entry, "fp": other.fp}]), "T1.signers"),
-        ("genesis with a damaged signature", _resigned(link, [{**entry, "sig": bytes(64)}]), "T1.sig"),
+        (
+            "genesis with a damaged signature",
+            _resigned(link, [{**entry, "sig": bytes(64)}]),
+            "T1.sig",
+        ),
     ):
         yield _case(name, [signed], refusal)
 
@@ -218,21 +233,45 @@ def _place() -> Iterator[Case]:
         ("of another team", team.sign(founder, "set_profile", body, chain=b"\1" * 16), "T5.chain"),
         ("the chain is zero", team.sign(founder, "set_profile", body, chain=bytes(16)), "T5.chain"),
         ("a gap", team.sign(founder, "set_profile", body, seq=team.state.seq + 2), "T1.seq"),
-        ("the same seq again", team.sign(founder, "set_profile", body, seq=team.state.seq), "T1.seq"),
+        (
+            "the same seq again",
+            team.sign(founder, "set_profile", body, seq=team.state.seq),
+            "T1.seq",
+        ),
         ("the last link again", team.links[-1], "T1.seq"),
-        ("another prev", team.sign(founder, "set_profile", body, prev=team.state.head_at(1)), "T1.prev"),
+        (
+            "another prev",
+            team.sign(founder, "set_profile", body, prev=team.state.head_at(1)),
+            "T1.prev",
+        ),
         ("seen in a team link", _with_seen(team, body), "T1.seen"),
         ("by a stranger", team.sign(stranger, "set_profile", body), "T2.actor"),
-        ("by one who left", team.sign(left, "set_profile", {"profile": founder.profile}), "T2.actor"),
+        (
+            "by one who left",
+            team.sign(left, "set_profile", {"profile": founder.profile}),
+            "T2.actor",
+        ),
         ("no signature", _resigned(link, []), "T1.signers"),
         ("two signatures", _resigned(link, [entry, entry]), "T1.signers"),
-        ("another's signature beside the actor's", _resigned(link, [entry, _entry(left, link)]), "T1.signers"),
+        (
+            "another's signature beside the actor's",
+            _resigned(link, [entry, _entry(left, link)]),
+            "T1.signers",
+        ),
         ("another's signature", _resigned(link, [_entry(left, link)]), "T1.signers"),
         ("a bit of the signature flipped", _resigned(link, [flipped]), "T1.sig"),
-        ("the actor's fp over another's signature", _resigned(link, [{**_entry(left, link), "fp": founder.fp}]), "T1.sig"),
+        (
+            "the actor's fp over another's signature",
+            _resigned(link, [{**_entry(left, link), "fp": founder.fp}]),
+            "T1.sig",
+        ),
         ("signed as another type", _resigned(link, [other_type]), "T1.sig"),
         ("cut short", signed[:-1], "T1.cbor"),
-        ("a field more in the body", team.sign(founder, "set_profile", {**body, "x": 1}), "T16.body"),
+        (
+            "a field more in the body",
+            team.sign(founder, "set_profile", {**body, "x": 1}),
+            "T16.body",
+        ),
         ("a type of later versions", team.sign(founder, "rotate_key", body), "T3.type"),
     ):
         yield _bad(name, team, bad, refusal)
@@ -244,7 +283,9 @@ def _entry(person: Person, link: bytes) -> dict[str, bytes]:
 
 
 def _with_seen(team: TeamBuilder, body: dict[str, Any]) -> bytes:
-    return team.sign(team.founder, "set_profile", body, seen={"hash": team.state.head, "seq": team.state.seq})
+    return team.sign(
+        team.founder, "set_profile", body, seen={"hash": team.state.head, "seq": team.state.seq}
+    )
 
 
 def _unverified() -> Iterator[Case]:
@@ -252,7 +293,9 @@ def _unverified() -> Iterator[Case]:
     mailed = team.recruit("mailed", via="mail")
     body = {"cut": [], "member": team.founder.member}
     yield _bad("not verified, sets a profile", team, _profile_link(team, mailed), "T13.actor")
-    yield _bad("not verified, removes another", team, team.sign(mailed, "remove_member", body), "T13.actor")
+    yield _bad(
+        "not verified, removes another", team, team.sign(mailed, "remove_member", body), "T13.actor"
+    )
 
 
 def _profile_link(team: TeamBuilder, actor: Person) -> bytes:
@@ -320,9 +363,13 @@ def _authority_link(team: TeamBuilder, actor: Person, what: str, vault: bytes) -
     if link_type == "vault_create":
         return team.sign(actor, "vault_create", team.epoch_body(b"\1" * 16, 1)[1])
     if link_type == "leave":
-        return team.sign(actor, "remove_member", {"cut": team.cut_of(actor), "member": actor.member})
+        return team.sign(
+            actor, "remove_member", {"cut": team.cut_of(actor), "member": actor.member}
+        )
     if link_type == "vault_rotate":
-        return team.sign(actor, "vault_rotate", {**team.epoch_body(vault, 2)[1], "cut": team.cut(vault)})
+        return team.sign(
+            actor, "vault_rotate", {**team.epoch_body(vault, 2)[1], "cut": team.cut(vault)}
+        )
     if detail in {"of owner", "owner"}:
         subject, role = team.founder, "member"
     else:
@@ -330,7 +377,9 @@ def _authority_link(team: TeamBuilder, actor: Person, what: str, vault: bytes) -
     return team.sign(actor, link_type, _body_about(team, link_type, subject, vault, role))
 
 
-def _body_about(team: TeamBuilder, link_type: str, subject: Person, vault: bytes, role: str) -> dict[str, Any]:
+def _body_about(
+    team: TeamBuilder, link_type: str, subject: Person, vault: bytes, role: str
+) -> dict[str, Any]:
     member = {"member": subject.member}
     if link_type == "verify":
         return {**member, "fp": subject.fp, "how": "words"}
@@ -352,10 +401,14 @@ def _rights() -> Iterator[Case]:
         "manage": (None, None, None),
     }
     for role, right in (*(("member", right) for right in rows), ("owner", "write")):
-        for link_type, refusal in zip(("vault_grant", "vault_revoke", "vault_rotate"), rows[right], strict=True):
+        for link_type, refusal in zip(
+            ("vault_grant", "vault_revoke", "vault_rotate"), rows[right], strict=True
+        ):
             team = TeamBuilder(f"{role} {right} {link_type}")
             vault = team.vault_create(team.founder)
-            actor = team.recruit("actor", role=role, vaults={} if right == "none" else {vault: right})
+            actor = team.recruit(
+                "actor", role=role, vaults={} if right == "none" else {vault: right}
+            )
             signed = _authority_link(team, actor, link_type, vault)
             yield _judged(f"{role} who may {right}: {link_type}", team, signed, refusal)
 
@@ -365,7 +418,12 @@ def _rights() -> Iterator[Case]:
 
 def _invites() -> Iterator[Case]:
     personal = TeamBuilder("personal invite", kind="personal")
-    yield _bad("invite to a personal team", personal, personal.sign(personal.founder, "invite", personal.invite_body()[0]), "T2.personal")
+    yield _bad(
+        "invite to a personal team",
+        personal,
+        personal.sign(personal.founder, "invite", personal.invite_body()[0]),
+        "T2.personal",
+    )
     team = TeamBuilder("invites")
     owner = team.founder
     mine = team.vault_create(owner)
@@ -377,17 +435,41 @@ def _invites() -> Iterator[Case]:
     for name, actor, body, refusal in (
         ("admin by mail", owner, {"role": "admin", "via": "mail"}, "T10.via"),
         ("owner by mail", owner, {"role": "owner", "via": "mail"}, "T10.via"),
-        ("auditor with a vault", owner, {"role": "auditor", "vaults": {mine: "read"}}, "T2.auditor"),
+        (
+            "auditor with a vault",
+            owner,
+            {"role": "auditor", "vaults": {mine: "read"}},
+            "T2.auditor",
+        ),
         ("to a vault that does not exist", owner, {"vaults": {b"\1" * 16: "read"}}, "F1.manage"),
         ("to a vault the actor only writes", ana, {"vaults": {mine: "read"}}, "F1.manage"),
         ("to a vault another manages, as owner", owner, {"vaults": {theirs: "read"}}, "F1.manage"),
-        ("to two vaults, one not managed", owner, {"vaults": {mine: "read", theirs: "read"}}, "F1.manage"),
+        (
+            "to two vaults, one not managed",
+            owner,
+            {"vaults": {mine: "read", theirs: "read"}},
+            "F1.manage",
+        ),
     ):
-        yield _bad(f"invite: {name}", team, team.sign(actor, "invite", team.invite_body(**body)[0]), refusal)
+        yield _bad(
+            f"invite: {name}",
+            team,
+            team.sign(actor, "invite", team.invite_body(**body)[0]),
+            refusal,
+        )
     again = {**team.invite_body()[0], "invite": used_id}
     yield _bad("invite: id used before", team, team.sign(owner, "invite", again), "T10.invite_id")
-    for name, invite in {"revoked before": used.hash, "unknown": b"\1" * 32, "of another link": team.state.hashes[1]}.items():
-        yield _bad(f"invite_revoke: {name}", team, team.sign(owner, "invite_revoke", {"invite": invite}), "T10.invite")
+    for name, invite in {
+        "revoked before": used.hash,
+        "unknown": b"\1" * 32,
+        "of another link": team.state.hashes[1],
+    }.items():
+        yield _bad(
+            f"invite_revoke: {name}",
+            team,
+            team.sign(owner, "invite_revoke", {"invite": invite}),
+            "T10.invite",
+        )
 
 
 def _acceptances() -> Iterator[Case]:
@@ -395,13 +477,24 @@ def _acceptances() -> Iterator[Case]:
     owner, old, gone = team.founder, team.recruit("old"), team.recruit("gone")
     team.remove_member(owner, gone)
     invitation, other = team.invite(owner), TeamBuilder("other acceptances")
-    wrong_key = Invitation(invitation.t, invitation.hash, other.invite_body()[1].key, invitation.email)
+    wrong_key = Invitation(
+        invitation.t, invitation.hash, other.invite_body()[1].key, invitation.email
+    )
     guest = team.person("guest")
 
-    def accepted(name: str, refusal: str, *, by: Invitation = invitation, at: int | None = None, **fields: Any) -> Case:
+    def accepted(
+        name: str,
+        refusal: str,
+        *,
+        by: Invitation = invitation,
+        at: int | None = None,
+        **fields: Any,
+    ) -> Case:
         body = team.accept_body(by, guest, **fields)
         when = {} if at is None else {"at": at}
-        return _bad(f"add_member: {name}", team, team.sign(owner, "add_member", body, **when), refusal)
+        return _bad(
+            f"add_member: {name}", team, team.sign(owner, "add_member", body, **when), refusal
+        )
 
     same_fp = {"identity": old.identity_public, "box": old.box_public}
     yield accepted("acceptance for another team", "T10.team", team=other.state.id)
@@ -414,13 +507,31 @@ def _acceptances() -> Iterator[Case]:
     yield accepted("member id of one who left", "T10.member", member=gone.member)
     yield accepted("account of a present member", "T10.account", account=old.account)
     old_again = team.accept_body(invitation, old, member=guest.member, account=guest.account)
-    yield _bad("add_member: keys of a present member", team, team.sign(owner, "add_member", old_again), "T10.fp")
+    yield _bad(
+        "add_member: keys of a present member",
+        team,
+        team.sign(owner, "add_member", old_again),
+        "T10.fp",
+    )
     swapped = team.accept_body(invitation, guest)
     swapped = {**swapped, "by_identity": swapped["by_invite"], "by_invite": swapped["by_identity"]}
-    yield _bad("add_member: signatures swapped", team, team.sign(owner, "add_member", swapped), "T10.sig_invite")
+    yield _bad(
+        "add_member: signatures swapped",
+        team,
+        team.sign(owner, "add_member", swapped),
+        "T10.sig_invite",
+    )
     on_time = team.accept_body(invitation, guest)
-    yield _judged("add_member: at the last millisecond", team, team.sign(owner, "add_member", on_time, at=START + DAY), None)
-    bad_suite = {**on_time, "accept": cbor.dumps({**cbor.loads(on_time["accept"]), "suite": SUITE + 1})}
+    yield _judged(
+        "add_member: at the last millisecond",
+        team,
+        team.sign(owner, "add_member", on_time, at=START + DAY),
+        None,
+    )
+    bad_suite = {
+        **on_time,
+        "accept": cbor.dumps({**cbor.loads(on_time["accept"]), "suite": SUITE + 1}),
+    }
     yield _bad("add_member: suite 2", team, team.sign(owner, "add_member", bad_suite), "R15.suite")
     bad_box = {**on_time, "accept": cbor.dumps({**cbor.loads(on_time["accept"]), "box": bytes(32)})}
     yield _bad("add_member: box key zero", team, team.sign(owner, "add_member", bad_box), "F10.key")
@@ -432,7 +543,12 @@ def _closed_invites() -> Iterator[Case]:
     used = team.invite(team.founder)
     team.add_member(team.founder, used, team.person("first"))
     yield _bad("add_member: used invite", team, _add(team, used), "T10.invite")
-    yield _bad("invite_revoke: used", team, team.sign(team.founder, "invite_revoke", {"invite": used.hash}), "T10.invite")
+    yield _bad(
+        "invite_revoke: used",
+        team,
+        team.sign(team.founder, "invite_revoke", {"invite": used.hash}),
+        "T10.invite",
+    )
     team = TeamBuilder("revoked")
     revoked = team.invite(team.founder)
     team.invite_revoke(team.founder, revoked)
@@ -459,15 +575,60 @@ def _members() -> Iterator[Case]:
     mailed = team.recruit("mailed", via="mail")
     gone = team.person("gone")
     for name, link_type, body, refusal in (
-        ("verify: a stranger", "verify", {"fp": gone.fp, "how": "words", "member": gone.member}, "T2.subject"),
-        ("verify: oneself", "verify", {"fp": owner.fp, "how": "words", "member": owner.member}, "T2.self"),
-        ("verify: another fp", "verify", {"fp": owner.fp, "how": "words", "member": ana.member}, "T6.fp"),
-        ("set_role: a stranger", "set_role", {"cut": [], "member": gone.member, "role": "admin"}, "T2.subject"),
-        ("set_role: not verified", "set_role", {"cut": [], "member": mailed.member, "role": "admin"}, "T13.subject"),
-        ("set_role: nothing", "set_role", {"cut": [], "member": ana.member, "role": "member"}, "T2.nothing"),
-        ("set_role: the last owner", "set_role", {"cut": [], "member": owner.member, "role": "admin"}, "T12.owner"),
-        ("remove_member: a stranger", "remove_member", {"cut": [], "member": gone.member}, "T2.subject"),
-        ("remove_member: the last owner", "remove_member", {"cut": [], "member": owner.member}, "T12.owner"),
+        (
+            "verify: a stranger",
+            "verify",
+            {"fp": gone.fp, "how": "words", "member": gone.member},
+            "T2.subject",
+        ),
+        (
+            "verify: oneself",
+            "verify",
+            {"fp": owner.fp, "how": "words", "member": owner.member},
+            "T2.self",
+        ),
+        (
+            "verify: another fp",
+            "verify",
+            {"fp": owner.fp, "how": "words", "member": ana.member},
+            "T6.fp",
+        ),
+        (
+            "set_role: a stranger",
+            "set_role",
+            {"cut": [], "member": gone.member, "role": "admin"},
+            "T2.subject",
+        ),
+        (
+            "set_role: not verified",
+            "set_role",
+            {"cut": [], "member": mailed.member, "role": "admin"},
+            "T13.subject",
+        ),
+        (
+            "set_role: nothing",
+            "set_role",
+            {"cut": [], "member": ana.member, "role": "member"},
+            "T2.nothing",
+        ),
+        (
+            "set_role: the last owner",
+            "set_role",
+            {"cut": [], "member": owner.member, "role": "admin"},
+            "T12.owner",
+        ),
+        (
+            "remove_member: a stranger",
+            "remove_member",
+            {"cut": [], "member": gone.member},
+            "T2.subject",
+        ),
+        (
+            "remove_member: the last owner",
+            "remove_member",
+            {"cut": [], "member": owner.member},
+            "T12.owner",
+        ),
         ("set_profile: nothing", "set_profile", {"profile": owner.profile}, "T2.nothing"),
     ):
         yield _bad(name, team, team.sign(owner, link_type, body), refusal)
@@ -493,9 +654,24 @@ def _vaults() -> Iterator[Case]:
         ("vault_create: epoch 0", "vault_create", team.epoch_body(missing, 0)[1], "T2.epoch"),
         ("vault_grant: no such vault", "vault_grant", {**grant, "vault": missing}, "T2.vault"),
         ("vault_grant: a stranger", "vault_grant", {**grant, "member": stranger}, "T2.subject"),
-        ("vault_grant: not verified", "vault_grant", {**grant, "member": mailed.member}, "T13.subject"),
-        ("vault_grant: an auditor", "vault_grant", {**grant, "member": auditor.member}, "T2.auditor"),
-        ("vault_grant: nothing", "vault_grant", {**grant, "member": owner.member, "right": "manage"}, "T2.nothing"),
+        (
+            "vault_grant: not verified",
+            "vault_grant",
+            {**grant, "member": mailed.member},
+            "T13.subject",
+        ),
+        (
+            "vault_grant: an auditor",
+            "vault_grant",
+            {**grant, "member": auditor.member},
+            "T2.auditor",
+        ),
+        (
+            "vault_grant: nothing",
+            "vault_grant",
+            {**grant, "member": owner.member, "right": "manage"},
+            "T2.nothing",
+        ),
         ("vault_revoke: no such vault", "vault_revoke", {**revoke, "vault": missing}, "T2.vault"),
         ("vault_revoke: a stranger", "vault_revoke", {**revoke, "member": stranger}, "T2.subject"),
         ("vault_revoke: nothing", "vault_revoke", revoke, "T2.nothing"),
@@ -513,7 +689,12 @@ def _without_manager() -> Iterator[Case]:
     vault = team.vault_create(ana)
     team.vault_grant(ana, vault, bob, "read")
     managed = {"cut": [], "member": bob.member, "right": "manage", "vault": vault}
-    yield _bad("vault_grant: an owner where somebody manages", team, team.sign(team.founder, "vault_grant", managed), "T2.manage")
+    yield _bad(
+        "vault_grant: an owner where somebody manages",
+        team,
+        team.sign(team.founder, "vault_grant", managed),
+        "T2.manage",
+    )
     team.vault_revoke(ana, vault, ana)
     for name, actor, body in (
         ("to one who holds nothing", team.founder, {**managed, "member": ana.member}),
@@ -521,7 +702,12 @@ def _without_manager() -> Iterator[Case]:
         ("another right", team.founder, {**managed, "right": "write"}),
         ("by the holder", bob, managed),
     ):
-        yield _bad(f"vault_grant without manager: {name}", team, team.sign(actor, "vault_grant", body), "T2.manage")
+        yield _bad(
+            f"vault_grant without manager: {name}",
+            team,
+            team.sign(actor, "vault_grant", body),
+            "T2.manage",
+        )
 
 
 def _cuts() -> Iterator[Case]:
@@ -539,21 +725,68 @@ def _cuts() -> Iterator[Case]:
     for name, link_type, body, refusal in (
         ("removal without cut", "remove_member", {**removal, "cut": []}, "T2.cut"),
         ("removal with one of two vaults", "remove_member", {**removal, "cut": [here]}, "T2.cut"),
-        ("removal behind the last cut", "remove_member", {**removal, "cut": [start, other]}, "T2.cut_back"),
-        ("removal beside the last cut", "remove_member", {**removal, "cut": [{**here, "hash": b"\1" * 32}, other]}, "T2.cut_back"),
+        (
+            "removal behind the last cut",
+            "remove_member",
+            {**removal, "cut": [start, other]},
+            "T2.cut_back",
+        ),
+        (
+            "removal beside the last cut",
+            "remove_member",
+            {**removal, "cut": [{**here, "hash": b"\1" * 32}, other]},
+            "T2.cut_back",
+        ),
         ("auditor without cut", "set_role", {**removal, "cut": [], "role": "auditor"}, "T2.cut"),
         ("admin with a cut", "set_role", {**removal, "cut": [here], "role": "admin"}, "T2.cut"),
-        ("raising with a cut", "vault_grant", {**removal, "cut": [here], "right": "manage", "vault": first}, "T2.cut"),
-        ("lowering without cut", "vault_grant", {**removal, "cut": [], "right": "read", "vault": first}, "T2.cut"),
-        ("lowering with another vault's cut", "vault_grant", {**removal, "cut": [other], "right": "read", "vault": first}, "T2.cut"),
-        ("lowering behind the last cut", "vault_grant", {**removal, "cut": [start], "right": "read", "vault": first}, "T2.cut_back"),
+        (
+            "raising with a cut",
+            "vault_grant",
+            {**removal, "cut": [here], "right": "manage", "vault": first},
+            "T2.cut",
+        ),
+        (
+            "lowering without cut",
+            "vault_grant",
+            {**removal, "cut": [], "right": "read", "vault": first},
+            "T2.cut",
+        ),
+        (
+            "lowering with another vault's cut",
+            "vault_grant",
+            {**removal, "cut": [other], "right": "read", "vault": first},
+            "T2.cut",
+        ),
+        (
+            "lowering behind the last cut",
+            "vault_grant",
+            {**removal, "cut": [start], "right": "read", "vault": first},
+            "T2.cut_back",
+        ),
         ("revoking without cut", "vault_revoke", {**removal, "cut": [], "vault": first}, "T2.cut"),
-        ("revoking with two cuts", "vault_revoke", {**removal, "cut": [here, other], "vault": first}, "T2.cut"),
+        (
+            "revoking with two cuts",
+            "vault_revoke",
+            {**removal, "cut": [here, other], "vault": first},
+            "T2.cut",
+        ),
         ("rotation without cut", "vault_rotate", {**rotate, "cut": []}, "T2.cut"),
         ("rotation behind the last cut", "vault_rotate", {**rotate, "cut": [start]}, "T2.cut_back"),
-        ("rotation beside the last cut", "vault_rotate", {**rotate, "cut": [{**here, "hash": b"\1" * 32}]}, "T2.cut_back"),
-        ("rotation beside the beginning", "vault_rotate", {**team.epoch_body(second, 2)[1], "cut": [{**other, "hash": b"\1" * 32}]}, "T2.cut_back"),
+        (
+            "rotation beside the last cut",
+            "vault_rotate",
+            {**rotate, "cut": [{**here, "hash": b"\1" * 32}]},
+            "T2.cut_back",
+        ),
+        (
+            "rotation beside the beginning",
+            "vault_rotate",
+            {**team.epoch_body(second, 2)[1], "cut": [{**other, "hash": b"\1" * 32}]},
+            "T2.cut_back",
+        ),
     ):
         yield _bad(name, team, team.sign(owner, link_type, body), refusal)
     beyond = {**rotate, "cut": [{**here, "seq": here["seq"] + 5, "hash": b"\1" * 32}]}
-    yield _judged("rotation beyond what anyone has seen", team, team.sign(owner, "vault_rotate", beyond), None)
+    yield _judged(
+        "rotation beyond what anyone has seen", team, team.sign(owner, "vault_rotate", beyond), None
+    )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from accounts.team_chain import fold_team, team_step
-from tests.chains import START, Person, TeamBuilder, seal_dek, signature
+from tests.chains import Person, TeamBuilder, seal_dek, signature
 from tests.vectors.primitives import Case
 from vaults.crypto import cbor, grants, keys
 from vaults.vault_chain import Folded, fold_vault, state_digest, vault_start
@@ -28,10 +28,19 @@ class Story:
         self.ana = self.team.recruit("ana", vaults={self.vault: "manage"}) if ana else self.owner
         self.bob = self.team.recruit("bob", vaults={self.vault: "write"}) if bob else self.owner
 
-    def change(self, actor: Person, revision: int = 1, item: bytes = ITEM, content: bytes | None = HASH) -> None:
+    def change(
+        self, actor: Person, revision: int = 1, item: bytes = ITEM, content: bytes | None = HASH
+    ) -> None:
         self.team.change(actor, self.vault, {item: (revision, content)})
 
-    def signed(self, actor: Person, revision: int = 1, item: bytes = ITEM, content: bytes | None = HASH, **fields: Any) -> bytes:
+    def signed(
+        self,
+        actor: Person,
+        revision: int = 1,
+        item: bytes = ITEM,
+        content: bytes | None = HASH,
+        **fields: Any,
+    ) -> bytes:
         return self.team.sign_change(actor, self.vault, {item: (revision, content)}, **fields)
 
     @property
@@ -64,8 +73,15 @@ class Story:
             "verdict": verdict,
             "refusal": refusal,
         }
-        good = {**case, "links": case["links"][: case["valid"]], "rounds": [[len(team), case["valid"]]]}
-        return {**case, "digest": state_digest(run_vault_case(case if verdict == "fork" else good).state).hex()}
+        good = {
+            **case,
+            "links": case["links"][: case["valid"]],
+            "rounds": [[len(team), case["valid"]]],
+        }
+        return {
+            **case,
+            "digest": state_digest(run_vault_case(case if verdict == "fork" else good).state).hex(),
+        }
 
 
 def run_vault_case(case: Case) -> Folded:
@@ -123,23 +139,49 @@ def _place() -> Iterator[Case]:
         ("the first link again", story.links[0], "T1.seq"),
         ("another prev", story.signed(story.bob, 2, prev=HASH), "T1.prev"),
         ("no seen", story.signed(story.bob, 2, seen=None), "T1.seen"),
-        ("seen with another hash", story.signed(story.bob, 2, seen={**story.seen(2), "hash": HASH}), "T1.seen_hash"),
-        ("seen before that of the link before", story.signed(story.bob, 2, seen=story.seen(1)), "T15.seen"),
+        (
+            "seen with another hash",
+            story.signed(story.bob, 2, seen={**story.seen(2), "hash": HASH}),
+            "T1.seen_hash",
+        ),
+        (
+            "seen before that of the link before",
+            story.signed(story.bob, 2, seen=story.seen(1)),
+            "T15.seen",
+        ),
         ("no signature", cbor.dumps({"link": link, "sigs": []}), "T1.signers"),
         ("signed twice", cbor.dumps({"link": link, "sigs": [entry, entry]}), "T1.signers"),
-        ("another's signature", cbor.dumps({"link": link, "sigs": [signature(story.owner, "change", link)]}), "T1.signers"),
-        ("a damaged signature", cbor.dumps({"link": link, "sigs": [{**entry, "sig": bytes(64)}]}), "T1.sig"),
-        ("signed as another type", cbor.dumps({"link": link, "sigs": [signature(story.bob, "invite", link)]}), "T1.sig"),
+        (
+            "another's signature",
+            cbor.dumps({"link": link, "sigs": [signature(story.owner, "change", link)]}),
+            "T1.signers",
+        ),
+        (
+            "a damaged signature",
+            cbor.dumps({"link": link, "sigs": [{**entry, "sig": bytes(64)}]}),
+            "T1.sig",
+        ),
+        (
+            "signed as another type",
+            cbor.dumps({"link": link, "sigs": [signature(story.bob, "invite", link)]}),
+            "T1.sig",
+        ),
         ("a team link's type", story.signed(story.bob, 2, type="set_profile"), "T3.type"),
         ("cut short", twice[:-1], "T1.cbor"),
     ):
         yield story.case(name, "refused", refusal, more=(more,))
-    yield story.case("seen beyond the team's head", "waiting", more=(story.signed(story.bob, 2, seen=beyond),))
-    yield story.case("the team is one link short", "waiting", more=(late,), team_links=team.links[:-1])
+    yield story.case(
+        "seen beyond the team's head", "waiting", more=(story.signed(story.bob, 2, seen=beyond),)
+    )
+    yield story.case(
+        "the team is one link short", "waiting", more=(late,), team_links=team.links[:-1]
+    )
     yield story.case("the team has that link", "valid", more=(late,))
     fresh = Story("before the vault")
     early = fresh.signed(fresh.bob, seen=fresh.seen(0))
-    yield fresh.case("the first link has not seen vault_create", "refused", "T15.seen", more=(early,))
+    yield fresh.case(
+        "the first link has not seen vault_create", "refused", "T15.seen", more=(early,)
+    )
 
 
 def _authority() -> Iterator[Case]:
@@ -193,7 +235,9 @@ def _entries() -> Iterator[Case]:
     own = story.signed(story.owner, 2, story.vault, None)
     yield story.case("the vault's own item purged", "refused", "T14.purge", more=(own,))
     second_bad = story.team.sign_change(story.bob, story.vault, {ITEM: (2, HASH), third: (2, HASH)})
-    yield story.case("the second entry is bad: nothing is applied", "refused", "T14.revision", more=(second_bad,))
+    yield story.case(
+        "the second entry is bad: nothing is applied", "refused", "T14.revision", more=(second_bad,)
+    )
 
 
 def _cuts() -> Iterator[Case]:
@@ -205,20 +249,47 @@ def _cuts() -> Iterator[Case]:
     old = story.seen(team.state.seq)
     backdated = story.signed(story.bob, 2, seen=old)
     in_place = story.links[0]
-    rival = TeamBuilder.sign_change(team, story.bob, vault, {SECOND: (1, HASH)}, seq=1, prev=team.state.vaults[vault].cuts[0].hash)
+    rival = TeamBuilder.sign_change(
+        team,
+        story.bob,
+        vault,
+        {SECOND: (1, HASH)},
+        seq=1,
+        prev=team.state.vaults[vault].cuts[0].hash,
+    )
     team.vault_revoke(story.owner, vault, eve)
-    yield story.case("behind a cut with an older seen", "refused", "T15.backdated", more=(backdated,))
+    yield story.case(
+        "behind a cut with an older seen", "refused", "T15.backdated", more=(backdated,)
+    )
     after = story.signed(story.bob, 2, seen=story.seen(team.state.seq))
     yield story.case("behind a cut that was seen, but due", "refused", "T9.due", more=(after,))
-    other = {**story.case("", "valid"), "name": "another link at the place of a cut", "links": [rival.hex()]}
-    yield {**other, "valid": 0, "verdict": "refused", "refusal": "T15.cut", "digest": _start_digest(story)}
-    missing = {**other, "name": "the vault is short of its cut", "links": [], "rounds": [[len(team.links), 0]], "valid": 0}
+    other = {
+        **story.case("", "valid"),
+        "name": "another link at the place of a cut",
+        "links": [rival.hex()],
+    }
+    yield {
+        **other,
+        "valid": 0,
+        "verdict": "refused",
+        "refusal": "T15.cut",
+        "digest": _start_digest(story),
+    }
+    missing = {
+        **other,
+        "name": "the vault is short of its cut",
+        "links": [],
+        "rounds": [[len(team.links), 0]],
+        "valid": 0,
+    }
     yield {**missing, "verdict": "waiting", "refusal": None, "digest": _start_digest(story)}
     yield story.case("the vault is at its cut", "valid")
     assert story.links == [in_place]
     team.vault_rotate(story.owner, vault)
     between = story.signed(story.bob, 2, seen=story.seen(team.state.seq - 1))
-    yield story.case("seen between two cuts at one place", "refused", "T15.backdated", more=(between,))
+    yield story.case(
+        "seen between two cuts at one place", "refused", "T15.backdated", more=(between,)
+    )
 
 
 def _start_digest(story: Story) -> str:
@@ -243,7 +314,11 @@ def _rounds() -> Iterator[Case]:
     rounds.append([len(team.links), len(story.links)])
     yield story.case("one by one", "valid", rounds=rounds)
     yield story.case("in one pass", "valid")
-    yield story.case("the team first, the links later", "valid", rounds=[[len(team.links), 0], [len(team.links), 1], rounds[-1]])
+    yield story.case(
+        "the team first, the links later",
+        "valid",
+        rounds=[[len(team.links), 0], [len(team.links), 1], rounds[-1]],
+    )
     yield from _forks(start)
 
 
@@ -267,7 +342,13 @@ def _forks(head: bytes) -> Iterator[Case]:
         body = {**story.team.epoch_body(story.vault, 2)[1], "cut": [cut]}
         story.team.append(story.team.sign(story.owner, "vault_rotate", body))
         rounds = [[before, 2], [before + 1, 2]]
-        yield story.case(f"a new cut against a verified head: {name}", verdict, "T4.cut" if verdict == "fork" else None, rounds=rounds, valid=2)
+        yield story.case(
+            f"a new cut against a verified head: {name}",
+            verdict,
+            "T4.cut" if verdict == "fork" else None,
+            rounds=rounds,
+            valid=2,
+        )
 
 
 def grant_cases() -> list[Case]:
@@ -275,7 +356,16 @@ def grant_cases() -> list[Case]:
     return [*_good_grants(), *_bad_form(), *_bad_grants(), *_rights_of_recipients()]
 
 
-def _grant_case(story: Story, name: str, stored: bytes, verdict: str, refusal: str | None = None, *, me: Person | None = None, dek: keys.Dek | None = None) -> Case:
+def _grant_case(
+    story: Story,
+    name: str,
+    stored: bytes,
+    verdict: str,
+    refusal: str | None = None,
+    *,
+    me: Person | None = None,
+    dek: keys.Dek | None = None,
+) -> Case:
     person = me or story.bob
     return {
         "name": name,
@@ -298,12 +388,25 @@ def _good_grants() -> Iterator[Case]:
     story = Story("grants", ana=True)
     team, vault = story.team, story.vault
     deks = team.vaults[vault].deks
-    yield _grant_case(story, "from the creator", team.grant(story.owner, vault, story.bob), "valid", dek=deks[1])
-    yield _grant_case(story, "from a manager", team.grant(story.ana, vault, story.bob), "valid", dek=deks[1])
-    yield _grant_case(story, "to oneself", team.grant(story.ana, vault, story.ana), "valid", me=story.ana, dek=deks[1])
+    yield _grant_case(
+        story, "from the creator", team.grant(story.owner, vault, story.bob), "valid", dek=deks[1]
+    )
+    yield _grant_case(
+        story, "from a manager", team.grant(story.ana, vault, story.bob), "valid", dek=deks[1]
+    )
+    yield _grant_case(
+        story,
+        "to oneself",
+        team.grant(story.ana, vault, story.ana),
+        "valid",
+        me=story.ana,
+        dek=deks[1],
+    )
     team.vault_rotate(story.bob, vault)
     by_rotator = team.grant(story.bob, vault, story.ana)
-    yield _grant_case(story, "from a writer at the rotation", by_rotator, "valid", me=story.ana, dek=deks[2])
+    yield _grant_case(
+        story, "from a writer at the rotation", by_rotator, "valid", me=story.ana, dek=deks[2]
+    )
     older = team.grant(story.owner, vault, story.bob, epoch=1)
     yield _grant_case(story, "of an older epoch", older, "valid", dek=deks[1])
     lowered = team.grant(story.ana, vault, story.bob)
@@ -336,16 +439,40 @@ def _bad_form() -> Iterator[Case]:
         yield _grant_case(story, name, wrong, "refused", "T7.parse")
     for field, value in grant.items():
         without = {key: kept for key, kept in grant.items() if key != field}
-        yield _grant_case(story, f"without {field}", _signed_grant(story.owner, without), "refused", "T7.parse")
-        yield _grant_case(story, f"{field} is null", _signed_grant(story.owner, {**grant, field: None}), "refused", "T7.parse")
+        yield _grant_case(
+            story, f"without {field}", _signed_grant(story.owner, without), "refused", "T7.parse"
+        )
+        yield _grant_case(
+            story,
+            f"{field} is null",
+            _signed_grant(story.owner, {**grant, field: None}),
+            "refused",
+            "T7.parse",
+        )
         if isinstance(value, bytes):
             short = _signed_grant(story.owner, {**grant, field: value[1:]})
             yield _grant_case(story, f"{field} is a byte short", short, "refused", "T7.parse")
     head = grant["head"]
-    for name, wrong_head in {"without seq": {"hash": head["hash"]}, "with a short hash": {**head, "hash": HASH[1:]}, "with hash null": {**head, "hash": None}, "with seq null": {**head, "seq": None}, "with a field more": {**head, "x": 1}}.items():
-        yield _grant_case(story, f"head {name}", _signed_grant(story.owner, {**grant, "head": wrong_head}), "refused", "T7.parse")
-    yield _grant_case(story, "a field more", _signed_grant(story.owner, {**grant, "x": 1}), "refused", "T7.parse")
-    yield _grant_case(story, "suite 2", _signed_grant(story.owner, {**grant, "suite": 2}), "refused", "R15.suite")
+    for name, wrong_head in {
+        "without seq": {"hash": head["hash"]},
+        "with a short hash": {**head, "hash": HASH[1:]},
+        "with hash null": {**head, "hash": None},
+        "with seq null": {**head, "seq": None},
+        "with a field more": {**head, "x": 1},
+    }.items():
+        yield _grant_case(
+            story,
+            f"head {name}",
+            _signed_grant(story.owner, {**grant, "head": wrong_head}),
+            "refused",
+            "T7.parse",
+        )
+    yield _grant_case(
+        story, "a field more", _signed_grant(story.owner, {**grant, "x": 1}), "refused", "T7.parse"
+    )
+    yield _grant_case(
+        story, "suite 2", _signed_grant(story.owner, {**grant, "suite": 2}), "refused", "R15.suite"
+    )
 
 
 def _signed_grant(actor: Person, fields: Any) -> bytes:
@@ -370,20 +497,53 @@ def _bad_grants() -> Iterator[Case]:
         ("no such vault", team.grant(owner, vault, bob, vault=ITEM), "T7.place"),
         ("epoch 0", _epoch(story, 0), "T7.place"),
         ("an epoch that is not yet", _epoch(story, 3), "T7.place"),
-        ("another hash at head", team.grant(owner, vault, bob, head={**head, "hash": HASH}), "T7.head"),
+        (
+            "another hash at head",
+            team.grant(owner, vault, bob, head={**head, "hash": HASH}),
+            "T7.head",
+        ),
         ("from a stranger", team.grant(stranger, vault, bob), "T7.sender"),
-        ("from one not yet there at head", team.grant(eve, vault, bob, head=_head(team, 3)), "T7.sender"),
-        ("signed by another", cbor.dumps({**good, "sig": grants.sign_grant(good["grant"], ana.identity)}), "T7.sig"),
+        (
+            "from one not yet there at head",
+            team.grant(eve, vault, bob, head=_head(team, 3)),
+            "T7.sender",
+        ),
+        (
+            "signed by another",
+            cbor.dumps({**good, "sig": grants.sign_grant(good["grant"], ana.identity)}),
+            "T7.sig",
+        ),
         ("a damaged signature", cbor.dumps({**good, "sig": bytes(64)}), "T7.sig"),
         ("from a reader", team.grant(eve, vault, bob), "T7.authority"),
         ("from the rotator at a later head", team.grant(bob, vault, ana), "T7.authority"),
-        ("from the rotator of another epoch", team.grant(bob, vault, ana, epoch=1, head=_head(team, rotated)), "T7.authority"),
-        ("from the creator before the vault was there", team.grant(owner, vault, bob, epoch=1, head=_head(team, 0)), "T7.authority"),
+        (
+            "from the rotator of another epoch",
+            team.grant(bob, vault, ana, epoch=1, head=_head(team, rotated)),
+            "T7.authority",
+        ),
+        (
+            "from the creator before the vault was there",
+            team.grant(owner, vault, bob, epoch=1, head=_head(team, 0)),
+            "T7.authority",
+        ),
         ("to another", team.grant(owner, vault, ana), "T7.to"),
         ("box damaged", team.grant(owner, vault, bob, ct=bytes(80)), "T7.open"),
         ("box for another key", team.grant(owner, vault, bob, ct=sealed_to_other), "T7.open"),
-        ("another DEK", team.grant(owner, vault, bob, ct=seal_dek(team.draw, bob.box_public, wrong_dek)), "T8.commit"),
-        ("the DEK of another epoch", team.grant(owner, vault, bob, ct=seal_dek(team.draw, bob.box_public, team.vaults[vault].deks[1])), "T8.commit"),
+        (
+            "another DEK",
+            team.grant(owner, vault, bob, ct=seal_dek(team.draw, bob.box_public, wrong_dek)),
+            "T8.commit",
+        ),
+        (
+            "the DEK of another epoch",
+            team.grant(
+                owner,
+                vault,
+                bob,
+                ct=seal_dek(team.draw, bob.box_public, team.vaults[vault].deks[1]),
+            ),
+            "T8.commit",
+        ),
     ):
         yield _grant_case(story, name, stored, "refused", refusal)
     beyond = team.grant(owner, vault, bob, head={"hash": HASH, "seq": head["seq"] + 1})
@@ -411,13 +571,16 @@ def _rights_of_recipients() -> Iterator[Case]:
     team.vault_revoke(story.owner, vault, eve)
     yield _grant_case(story, "the right is gone", held, "refused", "T7.right", me=eve)
     team.vault_grant(story.owner, vault, eve, "read")
-    yield _grant_case(story, "made before a break of the right", held, "refused", "T7.since", me=eve)
+    yield _grant_case(
+        story, "made before a break of the right", held, "refused", "T7.since", me=eve
+    )
     team.vault_grant(story.owner, vault, eve, "write")
     again = team.grant(story.owner, vault, eve, head=_head(team, team.state.seq - 1))
-    yield _grant_case(story, "raising is no break", again, "valid", me=eve, dek=team.vaults[vault].deks[1])
+    yield _grant_case(
+        story, "raising is no break", again, "valid", me=eve, dek=team.vaults[vault].deks[1]
+    )
 
 
 def vault_verdict(case: Case) -> tuple[str, str | None, int, str]:
     folded = run_vault_case(case)
     return folded.verdict, folded.refusal, folded.state.seq, state_digest(folded.state).hex()
-

@@ -19,7 +19,16 @@ MAX_STORED: Final = 1_024  # bytes of CBOR{grant, sig}
 SEALED_DEK_SIZE: Final = KEY_SIZE + 48  # bytes: ephemeral public key and MAC come on top
 SIGNATURE_SIZE: Final = 64  # bytes
 
-_FIELDS: Final = {"ct": bytes, "epoch": int, "from": bytes, "head": dict, "suite": int, "team": bytes, "to": bytes, "vault": bytes}
+_FIELDS: Final = {
+    "ct": bytes,
+    "epoch": int,
+    "from": bytes,
+    "head": dict,
+    "suite": int,
+    "team": bytes,
+    "to": bytes,
+    "vault": bytes,
+}
 _SIZES: Final = {"ct": SEALED_DEK_SIZE, "from": 32, "team": 16, "to": 32, "vault": 16}  # bytes
 
 
@@ -49,7 +58,7 @@ def grant_row_hash(grant: bytes) -> bytes:
     return hashlib.sha256(grant).digest()
 
 
-def make_grant(  # noqa: PLR0913  the grant has that many fields, SPEC 7.1
+def make_grant(
     *,
     dek: Dek,
     epoch: int,
@@ -155,7 +164,9 @@ def _decoded(data: bytes) -> dict[str, Any]:
 
 
 def _fits(fields: dict[str, Any]) -> bool:
-    if fields.keys() != _FIELDS.keys() or any(type(fields[name]) is not kind for name, kind in _FIELDS.items()):
+    if fields.keys() != _FIELDS.keys() or any(
+        type(fields[name]) is not kind for name, kind in _FIELDS.items()
+    ):
         return False
     head = fields["head"]
     return (

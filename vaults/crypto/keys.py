@@ -54,7 +54,12 @@ class _SymmetricKey:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.zero()
 
     def __repr__(self) -> str:
@@ -113,23 +118,29 @@ def check_box_key(public: bytes) -> None:
 
 def fingerprint(identity: bytes, box: bytes) -> bytes:
     """The 32 bytes that stand for a member's two public keys."""
-    return hashlib.sha256(b"coffret/fp/v1" + cbor.dumps({"box": box, "identity": identity, "suite": SUITE})).digest()
+    return hashlib.sha256(
+        b"coffret/fp/v1" + cbor.dumps({"box": box, "identity": identity, "suite": SUITE})
+    ).digest()
 
 
 def dek_commit(team: bytes, vault: bytes, epoch: int, dek: Dek) -> bytes:
     """What `vault_create` and `vault_rotate` say about a DEK, 32 bytes."""
-    digest = hashlib.sha256(b"coffret/dek/v1" + cbor.dumps({"epoch": epoch, "team": team, "vault": vault}))
+    digest = hashlib.sha256(
+        b"coffret/dek/v1" + cbor.dumps({"epoch": epoch, "team": team, "vault": vault})
+    )
     digest.update(dek.raw)
     return digest.digest()
 
 
 def team_id(genesis_link: bytes) -> UUID:
     """The UUIDv8 that a genesis link (the link's bytes, not the Signed) gives its team."""
-    number = int.from_bytes(hashlib.sha256(b"coffret/genesis/v1" + genesis_link).digest()[:16], "big")
+    number = int.from_bytes(
+        hashlib.sha256(b"coffret/genesis/v1" + genesis_link).digest()[:16], "big"
+    )
     return UUID(int=(number & _UUID_FREE_BITS) | (8 << 76) | (0b10 << 62))
 
 
-def derive_auk(  # noqa: PLR0913  the five values that bind it, SPEC 1.2
+def derive_auk(
     *, export_key: bytes, account_secret: bytes, account: bytes, cred: bytes, server_key: bytes
 ) -> Auk:
     """The key that opens the AMK after OPAQUE.

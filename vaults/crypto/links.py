@@ -136,7 +136,11 @@ def _is_map(value: Any) -> bool:
 
 def _is_entry(value: Any) -> bool:
     """`[item, revision, hash | null]` of a `change`."""
-    return type(value) is list and len(value) == len(_ENTRY) and all(fits(x) for fits, x in zip(_ENTRY, value, strict=True))
+    return (
+        type(value) is list
+        and len(value) == len(_ENTRY)
+        and all(fits(x) for fits, x in zip(_ENTRY, value, strict=True))
+    )
 
 
 def _list_of(shape: Shape) -> Shape:
@@ -147,8 +151,12 @@ _B16, _B32, _B64 = _bytes_of(16), _bytes_of(32), _bytes_of(64)
 _ENTRY: Final = (_B16, _is_uint, _nullable(_B32))
 _ROLE, _RIGHT = _one_of(*ROLES), _one_of(*RIGHTS)
 _PROFILE = _map_of(email=_B32, name=_B32)
-_CUT = _ascending(_map_of(hash=_B32, seq=_is_uint, vault=_B16), lambda cut: cut["vault"], 0, MAX_CUTS)
-_INVITE_VAULTS = _ascending(_map_of(right=_RIGHT, vault=_B16), lambda entry: entry["vault"], 0, MAX_INVITE_VAULTS)
+_CUT = _ascending(
+    _map_of(hash=_B32, seq=_is_uint, vault=_B16), lambda cut: cut["vault"], 0, MAX_CUTS
+)
+_INVITE_VAULTS = _ascending(
+    _map_of(right=_RIGHT, vault=_B16), lambda entry: entry["vault"], 0, MAX_INVITE_VAULTS
+)
 _ENTRIES = _ascending(_is_entry, lambda entry: entry[0], 1, MAX_ENTRIES)
 
 _SIGNED = _map_of(link=_is_bytes, sigs=_list_of(_map_of(fp=_B32, sig=_B64)))
@@ -164,13 +172,24 @@ _LINK = _map_of(
     v=_is_uint,
 )
 _ACCEPT = _map_of(
-    account=_B16, box=_B32, identity=_B32, invite=_B32, member=_B16, profile=_PROFILE, suite=_is_uint, team=_B16
+    account=_B16,
+    box=_B32,
+    identity=_B32,
+    invite=_B32,
+    member=_B16,
+    profile=_PROFILE,
+    suite=_is_uint,
+    team=_B16,
 )
-_FOUNDER = _map_of(account=_B16, box=_B32, identity=_B32, member=_B16, profile=_PROFILE, suite=_is_uint)
+_FOUNDER = _map_of(
+    account=_B16, box=_B32, identity=_B32, member=_B16, profile=_PROFILE, suite=_is_uint
+)
 
 BODIES: Final[dict[ChainKind, dict[str, Shape]]] = {
     "team": {
-        "genesis": _map_of(founder=_FOUNDER, kind=_one_of("team", "personal"), name=_B32, nonce=_B32),
+        "genesis": _map_of(
+            founder=_FOUNDER, kind=_one_of("team", "personal"), name=_B32, nonce=_B32
+        ),
         "invite": _map_of(
             email=_B32,
             expiry=_is_uint,
@@ -217,7 +236,11 @@ def parse_signed(data: bytes, chain_kind: ChainKind, *, check_keys: bool = True)
     body = fields["body"]
     if not shape(body):
         raise Refused("T16.body")
-    accept = parse_accept(body["accept"], check_keys=check_keys) if fields["type"] == "add_member" else None
+    accept = (
+        parse_accept(body["accept"], check_keys=check_keys)
+        if fields["type"] == "add_member"
+        else None
+    )
     if fields["type"] == "genesis":
         _check_suite_and_keys(body["founder"], check_keys)
     if fields["type"] == "invite" and check_keys:

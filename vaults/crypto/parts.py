@@ -37,7 +37,11 @@ def unpad(padded: bytes | bytearray) -> bytes:
         DecryptionError: the whole has not the size that its text asks for, or the zeros are not zeros.
     """
     end = _TEXT_AT + int.from_bytes(padded[BLIND_SIZE:_TEXT_AT], "big")
-    if len(padded) < LEAST_PADDED or len(padded) != _padded_size(end - _TEXT_AT) or any(padded[end:]):
+    if (
+        len(padded) < LEAST_PADDED
+        or len(padded) != _padded_size(end - _TEXT_AT)
+        or any(padded[end:])
+    ):
         raise DecryptionError
     return bytes(padded[_TEXT_AT:end])
 
@@ -52,16 +56,34 @@ def revision_hash(overview: bytes, details: bytes) -> bytes:
     return hashlib.sha256(b"coffret/rev/v1" + overview + details).digest()
 
 
-def seal_part(  # noqa: PLR0913  the place has that many coordinates, SPEC 2
-    dek: Dek, *, team: bytes, vault: bytes, item: bytes, revision: int, author: bytes, epoch: int, part: Part, padded: bytes
+def seal_part(
+    dek: Dek,
+    *,
+    team: bytes,
+    vault: bytes,
+    item: bytes,
+    revision: int,
+    author: bytes,
+    epoch: int,
+    part: Part,
+    padded: bytes,
 ) -> bytes:
     """Seal a padded part at its place. `author` is the actor of the `change` link, for ever."""
     context = _context(team, vault, item, revision, author, epoch, part)
     return seal(dek, ITEM, context, padded)
 
 
-def open_part(  # noqa: PLR0913  as above
-    dek: Dek, *, team: bytes, vault: bytes, item: bytes, revision: int, author: bytes, epoch: int, part: Part, sealed: bytes
+def open_part(
+    dek: Dek,
+    *,
+    team: bytes,
+    vault: bytes,
+    item: bytes,
+    revision: int,
+    author: bytes,
+    epoch: int,
+    part: Part,
+    sealed: bytes,
 ) -> bytearray:
     """Undo `seal_part`; the padding is still on, for the commitment is over it.
 
@@ -76,7 +98,15 @@ def _padded_size(length: int) -> int:
     return padme(max(LEAST_PADDED, _TEXT_AT + length))
 
 
-def _context(  # noqa: PLR0913  as above
+def _context(
     team: bytes, vault: bytes, item: bytes, revision: int, author: bytes, epoch: int, part: Part
 ) -> dict[str, bytes | int | str]:
-    return {"author": author, "epoch": epoch, "item": item, "part": part, "revision": revision, "team": team, "vault": vault}
+    return {
+        "author": author,
+        "epoch": epoch,
+        "item": item,
+        "part": part,
+        "revision": revision,
+        "team": team,
+        "vault": vault,
+    }

@@ -16,4 +16,6 @@ def commitment(salt: bytes, kind: Literal["name", "email", "team"], text: str) -
         kind: `name`, `email` or `team`.
         text: as a person typed it.
     """
-    return hashlib.sha256(b"coffret/profile/v1" + salt + cbor.dumps({"kind": kind, "text": text})).digest()
+    return hashlib.sha256(
+        b"coffret/profile/v1" + salt + cbor.dumps({"kind": kind, "text": text})
+    ).digest()

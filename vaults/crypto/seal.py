@@ -25,7 +25,9 @@ SALT_SIZE: Final = 32  # bytes
 COMMIT_SIZE: Final = 32  # bytes
 TAG_SIZE: Final = 16  # bytes
 OVERHEAD: Final = 1 + SALT_SIZE + COMMIT_SIZE + TAG_SIZE  # 81 bytes
-NO_TEAM: Final = bytes(16)  # the team in contexts under the deployment KEK, and the cred of a kit wrap
+NO_TEAM: Final = bytes(
+    16
+)  # the team in contexts under the deployment KEK, and the cred of a kit wrap
 
 _NONCE: Final = bytes(12)
 _COMMIT_AT: Final = 1 + SALT_SIZE
@@ -56,7 +58,9 @@ CACHE: Final[Label[Amk]] = _label("coffret/cache/v1", "account chain")
 LOGIN: Final[Label[Kek]] = _label("coffret/login/v1", "handle session")
 
 
-def seal(key: Sealing, label: Label[Sealing], context: dict[str, Any], plaintext: bytes | bytearray) -> bytes:
+def seal(
+    key: Sealing, label: Label[Sealing], context: dict[str, Any], plaintext: bytes | bytearray
+) -> bytes:
     """Seal `plaintext` to one place.
 
     Args:
@@ -71,7 +75,9 @@ def seal(key: Sealing, label: Label[Sealing], context: dict[str, Any], plaintext
     return _seal_with_salt(key, label, context, plaintext, secrets.token_bytes(SALT_SIZE))
 
 
-def open_sealed(key: Sealing, label: Label[Sealing], context: dict[str, Any], sealed: bytes) -> bytearray:
+def open_sealed(
+    key: Sealing, label: Label[Sealing], context: dict[str, Any], sealed: bytes
+) -> bytearray:
     """Undo `seal`. The caller overwrites the result if it is a key.
 
     Raises:
@@ -95,8 +101,15 @@ def open_sealed(key: Sealing, label: Label[Sealing], context: dict[str, Any], se
     return plaintext
 
 
-def seal_outer(  # noqa: PLR0913  the place has that many coordinates, SPEC 2
-    kek: Kek, *, deployment: bytes, kek_version: int, kind: str, row: bytes, team: bytes | None, plaintext: bytes
+def seal_outer(
+    kek: Kek,
+    *,
+    deployment: bytes,
+    kek_version: int,
+    kind: str,
+    row: bytes,
+    team: bytes | None,
+    plaintext: bytes,
 ) -> bytes:
     """Seal a row under a KEK.
 
@@ -112,8 +125,15 @@ def seal_outer(  # noqa: PLR0913  the place has that many coordinates, SPEC 2
     return seal(kek, OUTER, _outer(deployment, kek_version, kind, row, team), plaintext)
 
 
-def open_outer(  # noqa: PLR0913  as above
-    kek: Kek, *, deployment: bytes, kek_version: int, kind: str, row: bytes, team: bytes | None, sealed: bytes
+def open_outer(
+    kek: Kek,
+    *,
+    deployment: bytes,
+    kek_version: int,
+    kind: str,
+    row: bytes,
+    team: bytes | None,
+    sealed: bytes,
 ) -> bytearray:
     """Undo `seal_outer`.
 
@@ -123,12 +143,24 @@ def open_outer(  # noqa: PLR0913  as above
     return open_sealed(kek, OUTER, _outer(deployment, kek_version, kind, row, team), sealed)
 
 
-def _outer(deployment: bytes, kek_version: int, kind: str, row: bytes, team: bytes | None) -> dict[str, Any]:
-    return {"deployment": deployment, "kek": kek_version, "kind": kind, "row": row, "team": team or NO_TEAM}
+def _outer(
+    deployment: bytes, kek_version: int, kind: str, row: bytes, team: bytes | None
+) -> dict[str, Any]:
+    return {
+        "deployment": deployment,
+        "kek": kek_version,
+        "kind": kind,
+        "row": row,
+        "team": team or NO_TEAM,
+    }
 
 
 def _seal_with_salt(
-    key: Sealing, label: Label[Sealing], context: dict[str, Any], plaintext: bytes | bytearray, salt: bytes
+    key: Sealing,
+    label: Label[Sealing],
+    context: dict[str, Any],
+    plaintext: bytes | bytearray,
+    salt: bytes,
 ) -> bytes:
     """`seal` with the salt given: for the vectors, which must come out the same each time."""
     okm = _derive(key, salt, _info(label, context))
