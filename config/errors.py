@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseForbidde
 from django.utils.cache import add_never_cache_headers
 from rest_framework import exceptions
 
+from accounts.conflicts import LinkRefused
 from accounts.errors import (
     AccessDenied,
     Conflict,
@@ -39,6 +40,7 @@ STATUS: dict[type[Exception], int] = {
     Conflict: 409,
     Gone: 410,
     Invalid: 400,
+    LinkRefused: 422,
     Unauthenticated: 401,
     Forbidden: 403,
     StepUpRequired: 403,

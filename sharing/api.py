@@ -1,0 +1,222 @@
+"""The door of team links, the invitee's routes, and the sync: prove, parse, call, render."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.access import TeamAccess, require_member
+from accounts.errors import Invalid
+from accounts.services.team import Appended, OpeningText, link_parse, profile_set
+from accounts.wire import CborRenderer
+from sharing import serializers as shapes
+from sharing.selectors import waiting_by_team
+from sharing.services.invites import invite_accept, invite_open
+from sharing.services.joining import invite_create, invite_revoke, member_add
+from vaults.access import require_kek
+from vaults.api import MIB, change_in, grant_pairs, openings_in, parse
+from vaults.crypto.links import ParsedLink
+from vaults.schema import problems
+from vaults.services.grants import grants_parse
+from vaults.services.members import (
+    member_remove,
+    member_verify,
+    role_set,
+    vault_grant,
+    vault_revoke,
+)
+from vaults.services.vaults import vault_create
+from vaults.sync import Cursor, sync_heads, sync_records
+
+Body = dict[str, Any]
+Door = Callable[[TeamAccess, ParsedLink, Body], Appended]
+
+
+def _alone(service: Callable[..., Appended]) -> Door:
+    """For links that bring nothing with them."""
+
+    def door(access: TeamAccess, link: ParsedLink, body: Body) -> Appended:
+        if body["openings"] or body["grants"] or body["change"] is not None:
+            raise Invalid("This link brings nothing with it.")
+        return service(access=access, link=link)
+
+    return door
+
+
+def _with_openings(service: Callable[..., Appended]) -> Door:
+    def door(access: TeamAccess, link: ParsedLink, body: Body) -> Appended:
+        if body["grants"] or body["change"] is not None:
+            raise Invalid("This link brings openings only.")
+        return service(access=access, link=link, openings=openings_in(body["openings"]))
+
+    return door
+
+
+def _vault_create(access: TeamAccess, link: ParsedLink, body: Body) -> Appended:
+    change = None if body["change"] is None else change_in(body["change"])
+    if change is None or body["openings"]:
+        raise Invalid("A new vault comes with its first link, and with no opening.")
+    grants = grants_parse(grant_pairs(body["grants"]))
+    return vault_create(access=access, link=link, grants=grants, change=change)
+
+
+# Each type goes to the lowest app that owns every table it touches. `genesis` makes a team by
+# POST teams, `vault_rotate` travels with the vault's changes.
+DOORS: Final[dict[str, Door]] = {
+    "set_profile": _with_openings(profile_set),
+    "invite": _with_openings(invite_create),
+    "invite_revoke": _alone(invite_revoke),
+    "add_member": _alone(member_add),
+    "verify": _alone(member_verify),
+    "set_role": _alone(role_set),
+    "remove_member": _alone(member_remove),
+    "vault_create": _vault_create,
+    "vault_grant": _alone(vault_grant),
+    "vault_revoke": _alone(vault_revoke),
+}
+
+
+class LinksView(APIView):
+    """Appending to a team chain."""
+
+    # A first change may carry many items; without one, cuts and acceptances stay far below.
+    max_body_bytes: ClassVar = 4 * MIB
+
+    @extend_schema(
+        request=shapes.LinkIn,
+        responses={
+            201: shapes.LinkOut,
+            200: shapes.LinkOut,
+            **problems(
+                *("invalid", "parse_error", "refused", "head_moved", "stale_seen", "taken"),
+                *("kek_moved", "kms_unavailable"),
+            ),
+        },
+    )
+    def post(self, request: Request, team_id: UUID) -> Response:
+        """Append a link. Any present member may knock; the fold says who may do what."""
+        access = require_member(user=request.user, team_id=team_id)
+        require_kek(team_id)
+        body = parse(shapes.LinkIn, request)
+        link = link_parse(body["link"], "team")
+        door = DOORS.get(link.type)
+        if door is None:
+            raise Invalid(f"A {link.type} does not come this way.")
+        done = door(access, link, body)
+        answer = {"seq": done.seq, "hash": done.hash}
+        return Response(answer, status=200 if done.again else 201)
+
+
+class InviteOpenView(APIView):
+    """Following an invitation; people do so before they have an account."""
+
+    permission_classes: ClassVar = [AllowAny]
+
+    @extend_schema(
+        request=shapes.InviteOpenIn,
+        responses={200: shapes.InviteOpenOut, **problems("invalid", "invite_closed")},
+    )
+    def post(self, request: Request) -> Response:
+        """Serve the team's chain to whoever names an open invitation by its hash."""
+        body = parse(shapes.InviteOpenIn, request)
+        found = invite_open(user=request.user, invite=body["invite"])
+        openings = [
+            {
+                "kind": opening.kind,
+                "member": None if opening.member_id is None else bytes(opening.member_id),
+                "salt": bytes(opening.salt),
+                "text": opening.text,
+            }
+            for opening in found.openings
+        ]
+        answer = {"team": found.team_id, "links": found.links, "state": found.state}
+        return Response({**answer, "openings": openings})
+
+
+class InviteAcceptView(APIView):
+    """Accepting an invitation."""
+
+    @extend_schema(
+        request=shapes.InviteAcceptIn,
+        responses={
+            200: shapes.InviteAcceptOut,
+            **problems("invalid", "refused", "invite_other_email", "invite_closed"),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Leave a signed acceptance for the admins' clients; the latest one counts."""
+        body = parse(shapes.InviteAcceptIn, request)
+        opening = body["opening"]
+        state = invite_accept(
+            user=request.user,
+            invite=body["invite"],
+            accept=body["accept"],
+            by_invite=body["by_invite"],
+            by_identity=body["by_identity"],
+            name=OpeningText(opening["kind"], opening["salt"], opening["text"]),
+        )
+        return Response({"state": state})
+
+
+class CborSeqRenderer(BaseRenderer):
+    """Named so that clients can ask for it; the view writes the bytes itself."""
+
+    media_type = "application/cbor-seq"
+    format = "cbor-seq"
+    charset = None
+    render_style = "binary"
+
+
+class SyncView(APIView):
+    """What is new, for the whole account."""
+
+    renderer_classes: ClassVar = [CborRenderer, CborSeqRenderer]
+    max_body_bytes: ClassVar = MIB
+
+    @extend_schema(
+        parameters=[OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER)],
+        responses={
+            (200, "application/cbor"): OpenApiTypes.BINARY,
+            304: OpenApiResponse(description="Nothing is new."),
+            **problems(),
+        },
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Serve the heads of all chains, or 304. The KEKs are asked for first."""
+        body, etag = sync_heads(request.user)
+        if request.headers.get("If-None-Match") == etag:
+            response = HttpResponse(status=304)
+        else:
+            response = HttpResponse(body, content_type=CborRenderer.media_type)
+        response.headers["ETag"] = etag
+        response.headers["Cache-Control"] = "private, no-cache"
+        return response
+
+    @extend_schema(
+        request=shapes.SyncIn,
+        responses={
+            (200, "application/cbor-seq"): OpenApiTypes.BINARY,
+            **problems("invalid", "parse_error"),
+        },
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Serve what lies behind a cursor, as a CBOR sequence."""
+        body = parse(shapes.SyncIn, request)
+        seen = body["cursor"]
+        cursor = Cursor(
+            teams={entry["team"]: (entry["seq"], entry.get("stir")) for entry in seen["teams"]},
+            vaults={entry["vault"]: entry["seq"] for entry in seen["vaults"]},
+        )
+        records = sync_records(request.user, cursor, body["parts"], waiting_by_team)
+        response = HttpResponse(b"".join(records), content_type=CborSeqRenderer.media_type)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+

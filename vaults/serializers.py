@@ -1,0 +1,129 @@
+"""Shapes of bodies and answers of the vault routes. No queries, no rights."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.wire import BytesField, IdField, StrictSerializer, TextField, UintField
+from vaults.crypto.grants import MAX_STORED, SIGNATURE_SIZE
+from vaults.crypto.links import MAX_CUTS, MAX_ENTRIES, MAX_SIGNED
+from vaults.crypto.parts import MAX_SEALED
+from vaults.crypto.seal import OVERHEAD
+
+MAX_TEXT = 1_000  # characters
+MAX_GRANTS = 1_000  # in one request
+MAX_OLDS = 1_000
+MAX_REPORTS = 1_000
+OLD_SIZE = OVERHEAD + 32  # bytes: a DEK under another
+
+Shape = serializers.Serializer[Any]
+
+
+class OpeningIn(StrictSerializer):
+    kind = serializers.ChoiceField(["name", "email", "team"])
+    salt = BytesField(32)
+    text = TextField(most=MAX_TEXT)
+
+
+class GrantIn(StrictSerializer):
+    grant = BytesField(least=1, most=MAX_STORED)
+    sig = BytesField(SIGNATURE_SIZE)
+
+
+class BlobIn(StrictSerializer):
+    overview = BytesField(least=OVERHEAD, most=MAX_SEALED["overview"])
+    details = BytesField(least=OVERHEAD, most=MAX_SEALED["details"])
+    c_details = BytesField(32)
+
+
+class OldIn(StrictSerializer):
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is a word of Python, so it cannot be an attribute."""
+        return {
+            "from": UintField(least=1),
+            "to": UintField(least=2),
+            "blob": BytesField(OLD_SIZE),
+        }
+
+
+class RotationIn(StrictSerializer):
+    link = BytesField(least=1, most=MAX_SIGNED)
+    grants = GrantIn(many=True, max_length=MAX_GRANTS)
+    olds = OldIn(many=True, max_length=MAX_OLDS)
+
+
+class TeamIn(StrictSerializer):
+    link = BytesField(least=1, most=MAX_SIGNED)
+    openings = OpeningIn(many=True, max_length=3)
+
+
+class TeamOut(Shape):
+    team = IdField()
+    seq = UintField()
+    hash = BytesField(32)
+
+
+class ChangesIn(StrictSerializer):
+    link = BytesField(least=1, most=MAX_SIGNED, allow_null=True)
+    blobs = BlobIn(many=True, max_length=MAX_ENTRIES)
+    rotation = RotationIn(allow_null=True)
+
+
+class ChangesOut(Shape):
+    seq = UintField()
+    hash = BytesField(32)
+    team_seq = UintField()
+    team_hash = BytesField(32)
+
+
+class GrantsIn(StrictSerializer):
+    grants = GrantIn(many=True, max_length=MAX_GRANTS)
+
+
+class OldsIn(StrictSerializer):
+    olds = OldIn(many=True, max_length=MAX_OLDS)
+
+
+class StoredOut(Shape):
+    stored = UintField()
+
+
+class ReportIn(StrictSerializer):
+    def get_fields(self) -> dict[str, Any]:
+        return {"vault": IdField(), "epoch": UintField(least=1), "from": BytesField(32)}
+
+
+class ReportsIn(StrictSerializer):
+    opened = ReportIn(many=True, max_length=MAX_REPORTS)
+    broken = ReportIn(many=True, max_length=MAX_REPORTS)
+
+
+class HoldIn(StrictSerializer):
+    vaults = serializers.ListField(child=IdField(), min_length=1, max_length=MAX_CUTS)
+
+
+class HoldOut(Shape):
+    until = UintField()
+
+
+class ItemOut(Shape):
+    item = IdField()
+    vault = IdField()
+    revision = UintField()
+    epoch = UintField()
+    author = BytesField(16)
+    overview = BytesField(least=OVERHEAD, most=MAX_SEALED["overview"])
+    details = BytesField(least=OVERHEAD, most=MAX_SEALED["details"])
+    c_details = BytesField(32)
+
+
+class RevisionOut(Shape):
+    revision = UintField()
+    epoch = UintField()
+    author = BytesField(16)
+    overview = BytesField(least=OVERHEAD, most=MAX_SEALED["overview"])
+    c_details = BytesField(32)
+
+
+class RevisionsOut(Shape):
+    revisions = RevisionOut(many=True)
