@@ -1,7 +1,7 @@
 """The vault fold on a folded team, and a recipient's judgement of a grant. SPEC 4.1, 4.2, 7.3.
 
-Pure: no database, no clock. A vault link is judged at its signer's team head `seen`, so the team is folded first and
-wholly.
+Pure: no database, no clock. A vault link is judged at its signer's team head `seen`, so the team is
+folded first and wholly.
 """
 
 import hashlib
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from accounts.team_chain import TeamState, Vault
-from accounts.team_chain.rules import need
 from accounts.team_chain.state import MANAGE, WRITE
+from accounts.team_chain.step import need
 from vaults.crypto import cbor
 from vaults.crypto.errors import Refused, Waiting
 from vaults.crypto.grants import ParsedGrant, open_grant
@@ -33,9 +33,10 @@ class Revision(NamedTuple):
 class VaultState:
     """A folded vault chain.
 
-    `judged` is the team seq up to which every cut has been compared with this head. The server may build a state from
-    its rows instead of folding: its heads change under compare-and-swap with the cuts, so `judged` is its team head,
-    and `items` needs to hold only those items that the next links name.
+    `judged` is the team seq up to which every cut has been compared with this head. The server may
+    build a state from its rows instead of folding: its heads change under compare-and-swap with the
+    cuts, so `judged` is its team head, and `items` needs to hold only those items that the next
+    links name.
     """
 
     id: bytes
@@ -82,9 +83,10 @@ def vault_step(
         verify: False leaves out the Ed25519 signature, for links that were verified here before.
 
     Raises:
-        Refused: `T4.cut` if the team forks from the verified head, else the first rule, in SPEC's order, that the link
-            breaks.
-        Waiting: the signer had seen more of the team than is folded here. On the server's own heads: a refusal.
+        Refused: `T4.cut` if the team forks from the verified head, else the first rule, in SPEC's
+            order, that the link breaks.
+        Waiting: the signer had seen more of the team than is folded here. On the server's own
+            heads: a refusal.
     """
     judge_cuts(team, state)
     link = signed if isinstance(signed, ParsedLink) else parse_signed(signed, "vault")
@@ -100,7 +102,7 @@ def vault_step(
 def fold_vault(
     team: TeamState, state: VaultState, links: Iterable[bytes | ParsedLink], *, verify: bool = True
 ) -> Folded:
-    """Fold more links onto a verified head (or `vault_start`), in place, and judge the cuts before and after."""
+    """Fold more links onto a verified head, in place, and judge the cuts before and after."""
     try:
         judge_cuts(team, state)
     except Refused as verdict:
@@ -121,8 +123,8 @@ def judge_cuts(team: TeamState, state: VaultState) -> None:
     A cut beyond the head is compared later, with the link that comes to its place.
 
     Raises:
-        Refused: `T4.cut`, a fork: a new cut lies behind the head (the link after it cannot have seen the cut), or
-            names another link for its place.
+        Refused: `T4.cut`, a fork: a new cut lies behind the head (the link after it cannot have
+            seen the cut), or names another link for its place.
     """
     for cut in reversed(team.vaults[state.id].cuts):
         if cut.seq <= state.judged:
@@ -149,7 +151,7 @@ def state_digest(state: VaultState) -> bytes:
 
 
 def grant_verdict(team: TeamState, member: bytes, grant: ParsedGrant, *, box_secret: bytes) -> Dek:
-    """The DEK that a grant gives its recipient, after every check of SPEC 7.3 that follows the parse.
+    """The DEK that a grant gives its recipient, after every check of SPEC 7.3 but the parse.
 
     Args:
         team: the recipient's folded team.
@@ -171,7 +173,7 @@ def grant_verdict(team: TeamState, member: bytes, grant: ParsedGrant, *, box_sec
 
 
 def check_grant(team: TeamState, member: bytes, grant: ParsedGrant) -> None:
-    """Everything about a grant to `member` that can be judged without opening it: all that a server can know.
+    """Judge a grant to `member` without opening it: all that a server can know.
 
     Raises:
         Refused: the first check of SPEC 7.3 that fails, from `T5.chain` to `T7.since`.
@@ -212,7 +214,7 @@ def _check_place(team: TeamState, state: VaultState, link: ParsedLink) -> int:
 
 
 def _check_cuts(vault: Vault, link: ParsedLink, seen: int) -> None:
-    """Of all cuts only two can matter, for neither `n` nor `s` ever goes back: one at this place, and the last before it."""
+    """Neither `n` nor `s` ever goes back, so two cuts decide: that here and the last before."""
     place = bisect_left(vault.cuts, link.seq, key=lambda cut: cut.n)
     here = vault.cuts[place] if place < len(vault.cuts) else None
     need(here is None or here.n != link.seq or here.hash == link.hash, "T15.cut")

@@ -1,4 +1,4 @@
-"""What a team chain folds to. Asked by services and by the vault fold; changed by `rules` alone."""
+"""What a team chain folds to. Asked by services and by the vault fold; changed by `fold` alone."""
 
 import hashlib
 from bisect import bisect_right
@@ -130,7 +130,7 @@ class TeamState:
         return found if found and found.left is None else None
 
     def member_at(self, member: bytes, seq: int) -> Member | None:
-        """The member if present after link `seq`. Keys and account never change; role and profile are today's."""
+        """The member if present after link `seq`; role and profile are today's."""
         found = self.members.get(member)
         return found if found and found.is_present_at(seq) else None
 
@@ -180,7 +180,7 @@ class TeamState:
         """Vault ids in which the member holds a right, ascending."""
         return sorted(self._held.get(member, ()))
 
-    # What `rules` applies after every check has passed.
+    # What a link applies after every check has passed.
 
     def admit(self, member: Member) -> None:
         self.members[member.id] = member

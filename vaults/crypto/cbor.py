@@ -1,7 +1,8 @@
 """Canonical CBOR, the restricted profile of SPEC 1.1.
 
-Encoding uses cbor2 after a walk over the value. Decoding is done here: cbor2 computes the values of tags
-(decimals, regular expressions) before anyone could refuse them, and bytes from strangers pass through `loads`.
+Encoding uses cbor2 after a walk over the value. Decoding is done here: cbor2 computes the values of
+tags (decimals, regular expressions) before anyone could refuse them, and bytes from strangers pass
+through `loads`.
 """
 
 from typing import Any, Final
@@ -22,12 +23,16 @@ _LEAST: Final = {25: 2**8, 26: 2**16, 27: 2**32}  # least argument that may take
 class CborError(ValueError):
     """Bytes or a value outside the profile. The caller names the refusal."""
 
+    def __init__(self) -> None:
+        super().__init__("outside the CBOR profile")
+
 
 def dumps(value: Any) -> bytes:
     """Encode a value of the profile: dict with text keys, list, bytes, str, int, bool, None.
 
     Raises:
-        CborError: another type, an integer outside 0 ... 2^53-1, more than six levels, or text with lone surrogates.
+        CborError: another type, an integer outside 0 ... 2^53-1, more than six levels, or text with
+            lone surrogates.
     """
     _check(value, 0)
     try:
@@ -70,8 +75,8 @@ def _check(value: Any, level: int) -> None:
         raise CborError
 
 
-def _item(data: bytes, at: int, level: int) -> tuple[Any, int]:
-    """The item that begins at `at`, and where it ends. An end behind the data is noticed by the next read or by `loads`."""
+def _item(data: bytes, at: int, level: int) -> tuple[Any, int]:  # noqa: C901  a case per major type
+    """The item at `at`, and its end. An end behind the data is noticed by the next read."""
     first = data[at]
     at += 1
     major, argument = first >> 5, first & 31
@@ -122,7 +127,7 @@ def _array(data: bytes, at: int, level: int, count: int) -> tuple[list[Any], int
 
 
 def _map(data: bytes, at: int, level: int, count: int) -> tuple[dict[str, Any], int]:
-    """Keys are text, and each is greater, as encoded bytes, than the one before: sorted and never twice."""
+    """Keys are text, each greater, as encoded bytes, than the one before: sorted, never twice."""
     entries = {}
     before = b""
     for _ in range(count):

@@ -33,7 +33,7 @@ _SIZES: Final = {"ct": SEALED_DEK_SIZE, "from": 32, "team": 16, "to": 32, "vault
 
 
 class ParsedGrant(NamedTuple):
-    """A grant whose form is right. `sender` and `to` are fingerprints; `head` is the sender's team head."""
+    """A grant whose form is right. `sender` and `to` are fingerprints, `head` the sender's."""
 
     grant: bytes
     sig: bytes

@@ -1,7 +1,8 @@
 """Key types, checks of public keys, and every derivation of SPEC 1.2 and 1.3.
 
-Each class is one role; a function that takes a `Dek` takes nothing else. Keys are `bytearray`s and are overwritten with
-zeros when their `with` block ends. CPython may still hold copies that a library made (SPEC 1.2).
+Each class is one role; a function that takes a `Dek` takes nothing else. Keys are `bytearray`s and
+are overwritten with zeros when their `with` block ends. CPython may still hold copies that a
+library made (SPEC 1.2).
 """
 
 import hashlib
@@ -28,7 +29,7 @@ _UUID_FREE_BITS: Final = ~((0xF << 76) | (0b11 << 62))
 
 
 class _SymmetricKey:
-    """32 secret bytes with one role. No text form, no comparison, no pickle; zeroed at the end of `with`."""
+    """32 secret bytes with one role: no text, comparison or pickle; zeroed at the end of `with`."""
 
     SIZE: ClassVar[int] = KEY_SIZE
     __slots__ = ("raw",)
@@ -193,7 +194,7 @@ def invite_key_from(t: bytes, team: bytes, invite: bytes) -> SigningKey:
 
 
 def oprf_seed_message(deployment: bytes, account: bytes, cred: bytes) -> bytes:
-    """What the KMS login key authenticates to give an account's OPRF seed. Three ids of 16 bytes."""
+    """What the KMS login key authenticates to give an account's OPRF seed. Ids of 16 bytes."""
     return cbor.dumps(["coffret/oprf/v1", deployment, account, cred])
 
 

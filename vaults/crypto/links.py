@@ -1,11 +1,12 @@
 """Signed links and acceptances: parsing in the order of SPEC 3, signing, verifying.
 
-`parse_signed` looks at one link alone. What a link may do is decided by the folds (`accounts.team_chain`,
-`vaults.vault_chain`).
+`parse_signed` looks at one link alone. What a link may do is decided by the folds
+(`accounts.team_chain`, `vaults.vault_chain`).
 """
 
 import hashlib
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, Final, Literal, NamedTuple
 
 from nacl.exceptions import BadSignatureError
@@ -109,7 +110,7 @@ def _ascending(shape: Shape, by: Callable[[Any], bytes], least: int, most: int) 
         if type(value) is not list or not least <= len(value) <= most or not all(map(shape, value)):
             return False
         keys = [by(entry) for entry in value]
-        return all(first < second for first, second in zip(keys, keys[1:], strict=False))
+        return all(first < second for first, second in pairwise(keys))
 
     return fits
 
@@ -220,11 +221,12 @@ def parse_signed(data: bytes, chain_kind: ChainKind, *, check_keys: bool = True)
     Args:
         data: CBOR of the Signed, from anyone.
         chain_kind: which chain it claims a place in.
-        check_keys: False leaves out `F10.key` (0.1 ms a member), for links that were let in here before.
+        check_keys: False leaves out `F10.key` (0.1 ms a member), for links that were let in here
+            before.
 
     Raises:
-        Refused: `T1.size`, `T1.cbor`, `T16.fields`, `T3.version`, `T3.type`, `T16.body`, `T10.accept`, `R15.suite` or
-            `F10.key`, in this order.
+        Refused: `T1.size`, `T1.cbor`, `T16.fields`, `T3.version`, `T3.type`, `T16.body`,
+            `T10.accept`, `R15.suite` or `F10.key`, in this order.
     """
     outer = _decoded(data, MAX_SIGNED, _SIGNED)
     fields = _decoded(outer["link"], MAX_LINK, _LINK)
@@ -300,7 +302,7 @@ def parse_accept(data: bytes, *, check_keys: bool = True) -> Accept:
 
 
 def build_accept(accept: Accept, *, identity: SigningKey, invite: SigningKey) -> dict[str, bytes]:
-    """The body of an `add_member`: the acceptance, signed by the identity key and by the invitation's key."""
+    """The body of an `add_member`: the acceptance, signed by identity key and invitation key."""
     data = cbor.dumps({**accept._asdict(), "suite": SUITE})
     said = accept_message(data)
     return {
@@ -316,12 +318,12 @@ def accept_message(accept: bytes) -> bytes:
 
 
 def link_message(link_type: str, link: bytes) -> bytes:
-    """What a link's signature is over. The type is signed twice, so that no signature has two readings."""
+    """What a link's signature is over. With the type, so that no signature has two readings."""
     return b"coffret/link/" + link_type.encode() + b"/v1\0" + link
 
 
 def sign_link(link: dict[str, Any], *, fp: bytes, identity: SigningKey) -> bytes:
-    """The Signed of a link given as its CBOR fields, signed by one key. For clients; the server signs nothing."""
+    """The Signed of a link given as its CBOR fields. For clients; the server signs nothing."""
     data = cbor.dumps(link)
     signature = identity.sign(link_message(link["type"], data)).signature
     return cbor.dumps({"link": data, "sigs": [{"fp": fp, "sig": signature}]})

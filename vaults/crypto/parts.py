@@ -1,4 +1,4 @@
-"""An item revision: two padded parts, their commitments, and the hash that the vault chain carries. SPEC 6.1."""
+"""An item revision: two padded parts, their commitments, the hash of both. SPEC 6.1."""
 
 import hashlib
 import secrets
@@ -18,7 +18,7 @@ _TEXT_AT: Final = BLIND_SIZE + 4
 
 
 def padme(length: int) -> int:
-    """Round a length (at least 2) up so that it leaks O(log log length) bits and grows by less than 12 %."""
+    """Round a length (at least 2) up: it leaks O(log log length) bits, grows by less than 12 %."""
     exponent = length.bit_length() - 1
     mask = (1 << (exponent - exponent.bit_length())) - 1
     return (length + mask) & ~mask
@@ -34,7 +34,8 @@ def unpad(padded: bytes | bytearray) -> bytes:
     """The text inside.
 
     Raises:
-        DecryptionError: the whole has not the size that its text asks for, or the zeros are not zeros.
+        DecryptionError: the whole has not the size that its text asks for, or the zeros are not
+            zeros.
     """
     end = _TEXT_AT + int.from_bytes(padded[BLIND_SIZE:_TEXT_AT], "big")
     if (

@@ -1,7 +1,8 @@
 """The one seal, inner and outer. SPEC 2.
 
-`sealed = suite(1) || salt(32) || commit(32) || ciphertext || tag(16)`: 81 bytes longer than the plaintext. AES key and
-commitment come from HKDF over a salt that is fresh for every seal, so the nonce is constant and there is no associated
+`sealed = suite(1) || salt(32) || commit(32) || ciphertext || tag(16)`: 81 bytes longer than the
+plaintext. AES key and commitment come from HKDF over a salt that is fresh for every seal, so the
+nonce is constant and there is no associated
 data: the context is in the key.
 """
 
@@ -36,7 +37,7 @@ _CIPHERTEXT_AT: Final = _COMMIT_AT + COMMIT_SIZE
 
 @dataclass(frozen=True)
 class Label(Generic[Sealing]):
-    """What a seal is for: its name in the key derivation, and the fields its context has besides the suite."""
+    """What a seal is for: its name in the key derivation, and the fields of its context."""
 
     name: bytes
     fields: frozenset[str]
@@ -70,7 +71,8 @@ def seal(
         plaintext: any length; the result is 81 bytes longer.
 
     Raises:
-        ValueError: the context has not exactly the label's fields, or a value that CBOR does not take.
+        ValueError: the context has not exactly the label's fields, or a value that CBOR does not
+            take.
     """
     return _seal_with_salt(key, label, context, plaintext, secrets.token_bytes(SALT_SIZE))
 
@@ -81,7 +83,8 @@ def open_sealed(
     """Undo `seal`. The caller overwrites the result if it is a key.
 
     Raises:
-        DecryptionError: wrong key, label or context, another suite, altered or too short. Never which.
+        DecryptionError: wrong key, label or context, another suite, altered or too short. Never
+            which.
         ValueError: as for `seal`.
     """
     info = _info(label, context)
