@@ -6,9 +6,9 @@
     team.change(ana, vault, {item: (1, revision_hash)})
     stored = team.grant(team.founder, vault, ana)
 
-A method named after a link type signs the link, folds it and keeps it. `team.sign` and `team.sign_change` only sign, with any
-field overridden: that is how bad links are made. The same seed gives the same bytes; take a random seed where that is not
-wanted.
+A method named after a link type signs the link, folds it and keeps it. `team.sign` and
+`team.sign_change` only sign, with any field overridden: that is how bad links are made. The same
+seed gives the same bytes; take a random seed where that is not wanted.
 """
 
 import hashlib
@@ -37,12 +37,12 @@ class Person:
 
     def __init__(self, draw: Draw, name: str) -> None:
         self.name = name
-        self.account = draw.bytes(16)
-        self.identity = SigningKey(draw.bytes(32))
-        self.box = PrivateKey(draw.bytes(32))
-        self.member = draw.bytes(16)
+        self.account = draw.take(16)
+        self.identity = SigningKey(draw.take(32))
+        self.box = PrivateKey(draw.take(32))
+        self.member = draw.take(16)
         self.profile = {
-            kind: commitment(draw.bytes(32), kind, f"{name}@example.org")
+            kind: commitment(draw.take(32), kind, f"{name}@example.org")
             for kind in ("email", "name")
         }
 
@@ -116,14 +116,14 @@ class TeamBuilder:
         body = {
             "founder": founder.as_founder(),
             "kind": kind,
-            "name": self.draw.bytes(32),
-            "nonce": self.draw.bytes(32),
+            "name": self.draw.take(32),
+            "nonce": self.draw.take(32),
         }
         link = {"chain": ZERO16, "prev": ZERO32, "seq": 0, "type": "genesis", "body": body}
         return self._sign(founder, {**link, **fields})
 
     def sign(self, actor: Person, link_type: str, body: Mapping[str, Any], **fields: Any) -> bytes:
-        """The next team link. `fields` override those of the link, for links that must be refused."""
+        """The next team link. `fields` override those of the link, for links to be refused."""
         link = {
             "chain": self.state.id,
             "prev": self.state.head,
@@ -189,9 +189,9 @@ class TeamBuilder:
         email: bytes | None = None,
     ) -> tuple[dict[str, Any], Invitation]:
         """The body of an invite, and the invitation that still lacks its hash."""
-        t, invite = self.draw.bytes(32), self.draw.bytes(16)
+        t, invite = self.draw.take(32), self.draw.take(16)
         key = keys.invite_key_from(t, self.state.id, invite)
-        email = email or self.draw.bytes(32)
+        email = email or self.draw.take(32)
         body = {
             "email": email,
             "expiry": START + DAY,
@@ -267,7 +267,7 @@ class TeamBuilder:
         )
 
     def set_profile(self, actor: Person) -> None:
-        actor.profile = {"email": actor.profile["email"], "name": self.draw.bytes(32)}
+        actor.profile = {"email": actor.profile["email"], "name": self.draw.take(32)}
         self.append(self.sign(actor, "set_profile", {"profile": actor.profile}))
 
     def vault_create(self, actor: Person, vault: bytes | None = None) -> bytes:
@@ -304,7 +304,7 @@ class TeamBuilder:
 
     def epoch_body(self, vault: bytes, epoch: int) -> tuple[keys.Dek, dict[str, Any]]:
         """A new DEK, and what a link says about it."""
-        dek = keys.Dek(self.draw.bytes(32))
+        dek = keys.Dek(self.draw.take(32))
         dek_commit = keys.dek_commit(self.state.id, vault, epoch, dek)
         return dek, {"dek_commit": dek_commit, "epoch": epoch, "vault": vault}
 
@@ -356,7 +356,7 @@ def signature(actor: Person, link_type: str, link: bytes) -> dict[str, bytes]:
 
 def seal_dek(draw: Draw, box: bytes, dek: keys.Dek) -> bytes:
     """`crypto_box_seal` with an ephemeral key from `draw`, so that vectors come out the same."""
-    ephemeral = PrivateKey(draw.bytes(32))
+    ephemeral = PrivateKey(draw.take(32))
     public = bytes(ephemeral.public_key)
     nonce = hashlib.blake2b(public + box, digest_size=24).digest()
     return public + crypto_box(bytes(dek.raw), nonce, box, bytes(ephemeral))

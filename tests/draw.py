@@ -12,7 +12,7 @@ class Draw:
         self._used = 0
         self._pool = b""
 
-    def bytes(self, size: int) -> bytes:
+    def take(self, size: int) -> bytes:
         """The next `size` bytes."""
         end = self._used + size
         if end > len(self._pool):
@@ -22,7 +22,7 @@ class Draw:
 
     def uuid7(self, at: int) -> bytes:
         """A UUIDv7 of `at` (Unix milliseconds), 16 bytes."""
-        number = (at << 80) | (int.from_bytes(self.bytes(10), "big"))
+        number = (at << 80) | (int.from_bytes(self.take(10), "big"))
         number = number & ~(0xF << 76) | (7 << 76)
         number = number & ~(0b11 << 62) | (0b10 << 62)
         return uuid.UUID(int=number).bytes

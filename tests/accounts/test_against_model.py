@@ -1,6 +1,7 @@
-"""The folds against the symbolic model in the folder `shared` beside the checkout: the same stories, the same verdicts.
+"""The folds against the symbolic model in `shared` beside the checkout: same story, same verdict.
 
-Each step draws a link, often one that must be refused, and writes it twice: with symbols and with real keys.
+Each step draws a link, often one that must be refused, and writes it twice: with symbols and with
+real keys.
 """
 
 import importlib.util
@@ -48,9 +49,7 @@ TYPES = (
 @pytest.fixture(scope="module")
 def model() -> ModuleType:
     if not MODEL.exists():
-        pytest.fail(
-            f"the symbolic model is not there: {MODEL} (the folder `shared` lies beside the checkout)"
-        )
+        pytest.fail(f"no symbolic model at {MODEL}: the folder `shared` lies beside the checkout")
     spec = importlib.util.spec_from_file_location("coffret_model", MODEL)
     assert spec
     assert spec.loader
@@ -64,7 +63,7 @@ class Twin:
     """One story in both worlds. A pair is always (symbolic, real)."""
 
     def __init__(self, model: ModuleType, seed: int) -> None:
-        self.model, self.random = model, random.Random(seed)
+        self.model, self.random = model, random.Random(seed)  # noqa: S311  no secret, a story
         self.kind = "personal" if seed % 25 == 0 else "team"
         self.team = TeamBuilder(f"model {seed}", kind=self.kind)
         self.people: list[Person] = [self.team.founder]
@@ -119,7 +118,7 @@ class Twin:
         return self.random.choice(self.people)
 
     def cuts(self, vaults: list[bytes]) -> tuple[tuple[Any, ...], list[dict[str, Any]]]:
-        """Mostly exactly these vaults at their heads; sometimes one too few, behind, beside or beyond."""
+        """Mostly these vaults at their heads; sometimes one too few, behind, beside or beyond."""
         if vaults and self.random.random() < 0.05:
             vaults = vaults[1:]
         symbolic, real = [], []
@@ -179,7 +178,7 @@ class Twin:
         person = self.random.choice(self.people)
         found = self.team.state.members.get(person.member)
         if found and found.left is not None and self.random.random() < 0.9:
-            person.member = self.team.draw.bytes(16)
+            person.member = self.team.draw.take(16)
             self.ids[person.member] = f"m:{person.name}:{self.random.random()}"
         identity, box = f"id:{person.name}", f"box:{person.name}"
         who = {
@@ -205,7 +204,8 @@ class Twin:
         subject, other = self.any_person(), self.random.choice(self.people)
         member = self.team.state.member(subject.member)
         if member and member.verified == "words":
-            return None  # The model has no rule against verifying twice; `T2.nothing` is in the vectors.
+            # The model has no rule against verifying twice; `T2.nothing` is in the vectors.
+            return None
         whose = subject if self.random.random() < 0.9 else other
         fp = self.model.fingerprint(f"id:{whose.name}", f"box:{whose.name}")
         real = {"fp": whose.fp, "how": "words", "member": subject.member}

@@ -1,4 +1,4 @@
-"""The shared vectors: that they are what the generator writes, and that this side agrees with them."""
+"""The shared vectors: they are what the generator writes, and this side agrees with them."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,8 @@ from vaults.crypto.errors import DecryptionError, Refused
 from vaults.crypto.links import Accept, build_accept, parse_accept, parse_signed, verify_signature
 
 SPEC = Path(keys.__file__).parent / "SPEC.md"
-# Judged by clients alone, with pins (8) or with an invitation's link (5): no chain of links shows them.
+# Judged by clients alone, with pins (8) or with an invitation's link (5): no chain of links shows
+# them.
 CLIENTS_ONLY = {"T4.older", "T4.fork", "T10.link", "F8.short", "R23.genesis"}
 
 LABELS = [label for label in vars(seal).values() if isinstance(label, seal.Label)]

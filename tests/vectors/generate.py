@@ -1,7 +1,7 @@
 """Write the vectors: `python -m tests.vectors.generate`. The same bytes every time.
 
-Python and TypeScript both read these files. A change of the formats is made here, seen in the diff of the JSON, and
-then followed on the other side.
+Python and TypeScript both read these files. A change of the formats is made here, seen in the diff
+of the JSON, and then followed on the other side.
 """
 
 import json
@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.vectors import primitives
+from tests.vectors.grant_cases import grant_cases
 from tests.vectors.link_cases import accept_cases, link_cases
+from tests.vectors.seal_cases import seal_cases
 from tests.vectors.team_cases import team_chain_cases
-from tests.vectors.vault_cases import grant_cases, vault_chain_cases
+from tests.vectors.vault_cases import vault_chain_cases
 
 FOLDER = Path(__file__).parent
 
@@ -22,7 +24,7 @@ def all_vectors() -> dict[str, str]:
         "cbor": primitives.cbor_cases(),
         "ed25519": primitives.ed25519_cases(),
         "keys": primitives.key_cases(),
-        "seal": primitives.seal_cases(),
+        "seal": seal_cases(),
         "derive": primitives.derive_cases(),
         "parts": primitives.part_cases(),
         "links": link_cases(),

@@ -1,4 +1,4 @@
-"""Cases for parsing one link or one acceptance. `verdict` is `valid` or the refusal of SPEC 3, steps 1 to 9."""
+"""Cases for parsing one link or one acceptance: `valid`, or the refusal of SPEC 3, steps 1 to 9."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -114,7 +114,7 @@ def _envelope(team: TeamBuilder) -> Iterator[Case]:
 
 
 def _link_fields(team: TeamBuilder) -> Iterator[Case]:
-    """Every field missing and of every wrong type; `wrap` signs what the builder would refuse to encode."""
+    """Every field missing and of every wrong type."""
     fields = cbor.loads(
         cbor.loads(team.sign(team.founder, "invite_revoke", {"invite": B32}))["link"]
     )
