@@ -34,6 +34,8 @@ export interface Opened {
 
 /** A login or sign-up that waits for the code from the mail. The password is not kept; what it gave is. */
 interface Awaiting {
+    /** The route that takes the code. */
+    readonly route: "signup/verify" | "login/email" | "login/second_factor"
     readonly exportKey: Bytes
     readonly serverKey: Bytes
     /** At sign-up: the keyring that was made, which is the one that must come back. */
@@ -73,7 +75,12 @@ export class Accounts {
             suite: SUITE,
             ...made.upload,
         })
-        this.#await({ exportKey: done.exportKey, serverKey: done.serverKey, fp: made.fp })
+        this.#await({
+            route: "signup/verify",
+            exportKey: done.exportKey,
+            serverKey: done.serverKey,
+            fp: made.fp,
+        })
         return made.code
     }
 
@@ -81,13 +88,14 @@ export class Accounts {
         await this.#server.call("POST", "signup/resend", {})
     }
 
-    /** @throws {CoreFailure} `code_wrong`, `code_expired`; `sign_in_again` if the keys were lost with a reload. */
+    /** @throws {CoreFailure} `code_wrong`, `code_expired`; `not_signed_in` if the keys were lost with a reload. */
     async confirm(code: string): Promise<Opened> {
         const awaiting = this.#awaiting
-        if (awaiting === null) throw new CoreFailure("sign_in_again")
-        const answer = await this.#server.call("POST", "signup/verify", { code })
+        if (awaiting === null) throw new CoreFailure("not_signed_in")
+        const answer = await this.#server.call("POST", awaiting.route, { code })
         const opened = await this.#open(awaiting, bundleIn(answer))
-        if (awaiting.fp !== null && !equal(awaiting.fp, opened.me.keyring.fp)) throw new Refused("R17.keyring")
+        if (awaiting.fp !== null && !equal(awaiting.fp, opened.me.keyring.fp))
+            throw new Refused("R17.keyring")
         this.forget()
         return opened
     }
@@ -98,7 +106,8 @@ export class Accounts {
         const started = await this.#server.call("POST", "login/start", { email, ke1: begun.message })
         const { answer, done } = await this.#finish("login", password, begun, started)
         if (answer["state"] === "pending") {
-            this.#await({ exportKey: done.exportKey, serverKey: done.serverKey, fp: null })
+            const route = answer["stage"] === "mfa_authenticate" ? "login/second_factor" : "login/email"
+            this.#await({ route, exportKey: done.exportKey, serverKey: done.serverKey, fp: null })
             return null
         }
         return this.#open(done, bundleIn(answer))
@@ -122,7 +131,11 @@ export class Accounts {
         const done = await finishRegistration(next, begun, asBytes(answer["response"], 64))
         await this.#checkServerKey(done.serverKey)
         const id = random(16)
-        const auk = await deriveAuk(done.exportKey, null, { account: me.account, cred, serverKey: done.serverKey })
+        const auk = await deriveAuk(done.exportKey, null, {
+            account: me.account,
+            cred,
+            serverKey: done.serverKey,
+        })
         const blob = await sealAmk(auk, { account: me.account, cred, id }, me.amk)
         auk.wipe()
         done.exportKey.fill(0)

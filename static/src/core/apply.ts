@@ -12,7 +12,7 @@ import type { Books, VaultBook } from "./books.ts"
 import { TeamBook } from "./books.ts"
 import { breathe } from "./clock.ts"
 import type { PinBook } from "./pins.ts"
-import type { Delta, ItemRow, LinksRecord, TeamRecord } from "./records.ts"
+import type { Delta, Heads, ItemRow, LinksRecord, TeamRecord } from "./records.ts"
 import { fillRings } from "./ring.ts"
 import { openRows, settleLate, settleRows } from "./rows.ts"
 import type { View } from "./view.ts"
@@ -49,7 +49,11 @@ export class Applier {
         const book = known ?? this.#found(record.team, folded.state, folded.refusal)
         if (book === null) return
         if (folded.added > 0) book.isDirty = true
-        if (folded.refusal !== null) this.#books.freezeTeam(book, folded.refusal, { server_seq: record.seq, server_head: hex(record.hash) })
+        if (folded.refusal !== null)
+            this.#books.freezeTeam(book, folded.refusal, {
+                server_seq: record.seq,
+                server_head: hex(record.hash),
+            })
         this.#judgeTeam(book)
         book.isKmsUnavailable = false
         if (book.extras.stir !== record.extras.stir) book.isDirty = true
@@ -109,6 +113,19 @@ export class Applier {
         }
     }
 
+    /** After every round: a team that was not served again is held against the pins too. */
+    judge(heads: Heads): void {
+        const listed = new Set(heads.teams.map(({ team }) => team))
+        for (const team of this.#books.teams.values()) {
+            if (team.isFrozen || team.isKmsUnavailable) continue
+            team.isMissing = !listed.has(team.id)
+            if (team.isMissing) continue
+            this.#judgeTeam(team)
+            for (const vault of team.vaults.values()) if (vault.refusal === null) this.#judgeVault(vault)
+        }
+        this.#view.changed()
+    }
+
     /** Open a book for each vault that concerns me, and let go of those whose right ended. */
     #syncVaults(book: TeamBook): void {
         for (const id of book.state.vaults.keys()) {
@@ -129,11 +146,13 @@ export class Applier {
             const vault = this.#books.teams.get(team)?.vault(id)
             if (vault === undefined) continue
             vault.announced = Math.max(vault.announced, seq)
-            for (const row of delta.items.get(id) ?? []) if (isNewer(vault, row)) vault.sealed.set(row.item, row)
+            for (const row of delta.items.get(id) ?? [])
+                if (isNewer(vault, row)) vault.sealed.set(row.item, row)
         }
         for (const team of this.#books.teams.values()) {
             for (const vault of team.vaults.values()) {
-                if (vault.sealed.size > 0 && vault.right !== NONE) await openRows(this.#books, vault, this.#view)
+                if (vault.sealed.size > 0 && vault.right !== NONE)
+                    await openRows(this.#books, vault, this.#view)
             }
         }
     }
@@ -184,7 +203,9 @@ export class Applier {
             const verdict = cutVerdict(vault.team.state, vault.state)
             need(verdict !== "fork", "T4.cut")
             vault.isWaiting = verdict === "waiting"
-            if (vault.right !== NONE) this.#pins.checkVault(vault.id, vault.state.columns.hashes)
+            // A vault that only waits is behind its pin for a reason, and says so.
+            if (vault.right !== NONE && !vault.isWaiting)
+                this.#pins.checkVault(vault.id, vault.state.columns.hashes)
         })
     }
 

@@ -101,6 +101,8 @@ export class TeamBook {
     extras: Extras = { stir: -1, openings: [], grants: [], olds: [], waiting: [], pending: [] }
     refusal: RefusalId | null = null
     isKmsUnavailable = false
+    /** The server does not list it any more: a removal that it did not show, or a withheld team. */
+    isMissing = false
     /** Changed since it was last written to the cache. */
     isDirty = false
 
@@ -126,7 +128,8 @@ export class TeamBook {
 
     /** A text is taken only under the commitment that it opens, so that a wrong one names nobody. */
     takeOpenings(openings: readonly Opening[]): void {
-        for (const { kind, salt, text } of openings) this.names.set(hex(profileCommitment(kind, text, salt)), text)
+        for (const { kind, salt, text } of openings)
+            this.names.set(hex(profileCommitment(kind, text, salt)), text)
     }
 
     textOf(commitment: Bytes): string | null {
@@ -170,7 +173,11 @@ export class Books {
     }
 
     /** Note a refusal for the page. What it names is frozen by the caller. */
-    refuse(id: RefusalId, at: { team?: string; vault?: string; item?: string }, facts: Readonly<Record<string, string | number>>): void {
+    refuse(
+        id: RefusalId,
+        at: { team?: string; vault?: string; item?: string },
+        facts: Readonly<Record<string, string | number>>,
+    ): void {
         const { team = null, vault = null, item = null } = at
         const report = JSON.stringify({ refusal: id, team, vault, item, ...facts }, null, 2)
         this.refusals.set([id, team, vault, item].join("/"), { id, team, vault, item, report })
@@ -182,7 +189,12 @@ export class Books {
         this.refuse(id, { team: team.id }, { seq: team.state.seq, head: hex(team.state.head), ...facts })
     }
 
-    freezeVault(vault: VaultBook, id: RefusalId, facts: Readonly<Record<string, string | number>>, item?: string): void {
+    freezeVault(
+        vault: VaultBook,
+        id: RefusalId,
+        facts: Readonly<Record<string, string | number>>,
+        item?: string,
+    ): void {
         if (vault.refusal !== null) return
         vault.refusal = id
         const at = { team: vault.team.id, vault: vault.id, ...(item === undefined ? {} : { item }) }

@@ -67,7 +67,11 @@ export function readBundle(value: unknown): Bundle {
 }
 
 /** Open the AMK and the keyring. @throws {Refused} `A4.bundle`, `R17.keyring`, `R17.bundle`. */
-export async function openBundle(auk: Auk, bundle: Bundle, store: Store): Promise<{ amk: Amk; keyring: Keyring }> {
+export async function openBundle(
+    auk: Auk,
+    bundle: Bundle,
+    store: Store,
+): Promise<{ amk: Amk; keyring: Keyring }> {
     const { account, cred, wrap } = bundle
     const amk = await openAmk(auk, { account, cred, id: wrap.id }, wrap.blob)
     const served = bundle.keyring as Counted

@@ -33,10 +33,10 @@ export class Unanswered extends CoreFailure {
     }
 }
 
-/** What the page may see of any error: an error of our own by its code, any other as a bare "failed". */
+/** What the page may see of any error: an error of our own by its code, any other as a bare "unknown". */
 export function toFailure(error: unknown): Failure {
     if (error instanceof Refused) return { code: "refused", refusal: error.refusal }
-    if (!(error instanceof CoreFailure)) return { code: "failed" }
+    if (!(error instanceof CoreFailure)) return { code: "unknown" }
     const { code, refusal, retryAfter, triesLeft } = error
     return {
         code,

@@ -46,11 +46,18 @@ interface Entry {
 }
 
 /** Of an entry whose answer was unknown: accepted, or another link took its place. */
-export type Outcome = { readonly result: "done" | "lost"; readonly draft: string | null; readonly chains: readonly string[] }
+export type Outcome = {
+    readonly result: "done" | "lost"
+    readonly draft: string | null
+    readonly chains: readonly string[]
+}
 
 const ATTEMPTS = 8
 const BACK_OFF = 80 // ms, doubled each time, times a random number below 1
-const MOVED: readonly string[] = ["head_moved", "stale_seen", "rotation_due", "taken", "held"]
+/** Another link has the place: the bytes will never be taken. */
+const LOST: readonly string[] = ["head_moved", "stale_seen", "rotation_due", "taken", "refused"]
+/** Build anew and try again. */
+const MOVED: readonly string[] = ["head_moved", "stale_seen", "rotation_due", "taken", "held", "kek_moved"]
 const LONGEST_HOLD = 12_000 // ms
 
 export class Outbox {
@@ -74,12 +81,15 @@ export class Outbox {
 
     /** Is a link of mine under way in one of these chains? Nothing else may then be signed for its place. */
     isPending(chains: readonly string[]): boolean {
-        return [...this.#unknown.values()].some((entry) => entry.marks.some((mark) => chains.includes(mark.chain)))
+        return [...this.#unknown.values()].some((entry) =>
+            entry.marks.some((mark) => chains.includes(mark.chain)),
+        )
     }
 
     /** Take up what an earlier visit left. */
     async load(): Promise<void> {
-        for (const { id, value } of await this.#shelf.list("outbox")) this.#unknown.set(id, readEntry(id, value))
+        for (const { id, value } of await this.#shelf.list("outbox"))
+            this.#unknown.set(id, readEntry(id, value))
     }
 
     /**
@@ -102,7 +112,8 @@ export class Outbox {
                     return { result: "pending" }
                 }
                 await this.#drop(entry)
-                if (!(error instanceof CoreFailure) || !MOVED.includes(error.code) || attempt + 1 >= ATTEMPTS) throw error
+                if (!(error instanceof CoreFailure) || !MOVED.includes(error.code) || attempt + 1 >= ATTEMPTS)
+                    throw error
                 await this.#wait(error, attempt)
                 await again()
             }
@@ -131,8 +142,8 @@ export class Outbox {
             return "done"
         } catch (error) {
             if (error instanceof Unanswered || !(error instanceof CoreFailure)) return null
-            // Only these say that the bytes will never be taken; a sign-in or a pause may mend the others.
-            return MOVED.includes(error.code) && error.code !== "held" ? "lost" : error.code === "refused" ? "lost" : null
+            // A sign-in or a pause may mend the others.
+            return LOST.includes(error.code) ? "lost" : null
         }
     }
 
@@ -160,7 +171,8 @@ export class Outbox {
     /** Writers on one head would meet again and again, hence the jitter; a held vault says itself how long. */
     async #wait(error: CoreFailure, attempt: number): Promise<void> {
         const until = error.code === "held" ? error.extras["until"] : undefined
-        const hold = typeof until === "number" ? Math.min(Math.max(until - this.#clock.now(), 0), LONGEST_HOLD) : 0
+        const hold =
+            typeof until === "number" ? Math.min(Math.max(until - this.#clock.now(), 0), LONGEST_HOLD) : 0
         await sleep(this.#clock, hold + Math.random() * BACK_OFF * 2 ** attempt)
     }
 }
@@ -171,5 +183,11 @@ function readEntry(id: string, value: unknown): Entry {
         const { chain, seq, hash } = asMap(mark)
         return { chain: asText(chain), seq: asUint(seq), hash: asBytes(hash, 32) }
     })
-    return { id, path: asText(fields["path"]), body: asBytes(fields["body"]), marks, draft: orNull(fields["draft"], asText) }
+    return {
+        id,
+        path: asText(fields["path"]),
+        body: asBytes(fields["body"]),
+        marks,
+        draft: orNull(fields["draft"], asText),
+    }
 }

@@ -105,7 +105,7 @@ function id(value: unknown): string {
 function opening(value: unknown): Opening {
     const fields = asMap(value)
     const kind = asText(fields["kind"])
-    if (!KINDS.includes(kind)) throw new CoreFailure("bad_answer")
+    if (!KINDS.includes(kind)) throw new CoreFailure("server")
     return { kind: kind as Opening["kind"], salt: asBytes(fields["salt"], 32), text: asText(fields["text"]) }
 }
 
@@ -195,10 +195,10 @@ export function emptyDelta(): Delta {
     return { teams: [], errors: [], vaults: new Map(), items: new Map(), links: new Map() }
 }
 
-/** Add the records of one answer. @throws {CoreFailure} `bad_answer`, also if the last record is missing. */
+/** Add the records of one answer. @throws {CoreFailure} `server`, also if the last record is missing. */
 export function readRecords(values: readonly unknown[], delta: Delta): void {
     const last = values.at(-1)
-    if (!Array.isArray(last) || last[0] !== "end") throw new CoreFailure("bad_answer")
+    if (!Array.isArray(last) || last[0] !== "end") throw new CoreFailure("server")
     for (const value of values.slice(0, -1)) readRecord(asList(value), delta)
 }
 
@@ -211,7 +211,7 @@ function readRecord(record: readonly unknown[], delta: Delta): void {
     else if (kind === "links") {
         const links = asList(third).map((link) => asBytes(link))
         append(delta.links, id(first), [{ vault: id(first), first: asUint(second), links }])
-    } else throw new CoreFailure("bad_answer")
+    } else throw new CoreFailure("server")
 }
 
 function readError(fields: Answer): { team: string; code: string } {

@@ -24,7 +24,8 @@ export async function fillRings(books: Books, team: TeamBook, keyring: Keyring):
 /** A right that ended takes its keys along; one that came back starts anew. */
 function dropEnded(vault: VaultBook): void {
     const { team } = vault
-    const holding = vault.right === NONE ? undefined : team.state.vaults.get(vault.id)?.holdings.get(team.me?.id ?? "")
+    const holding =
+        vault.right === NONE ? undefined : team.state.vaults.get(vault.id)?.holdings.get(team.me?.id ?? "")
     const since = holding?.since ?? -1
     if (since === vault.since) return
     if (vault.since !== -1) vault.dropKeys()
@@ -54,7 +55,11 @@ function takeGrant(books: Books, team: TeamBook, keyring: Keyring, row: GrantRow
         team.memo.set(key, { refusal: error.refusal })
         if (vault !== undefined) noteBroken(vault, stored)
         if (!STALE.includes(error.refusal)) {
-            books.refuse(error.refusal, { team: team.id, vault: row.vault }, { grant: key, seq: team.state.seq })
+            books.refuse(
+                error.refusal,
+                { team: team.id, vault: row.vault },
+                { grant: key, seq: team.state.seq },
+            )
         }
     }
 }

@@ -42,7 +42,13 @@ export async function openRows(books: Books, vault: VaultBook, view: View): Prom
     }
 }
 
-async function openSome(books: Books, vault: VaultBook, dek: Dek, rows: readonly ItemRow[], view: View): Promise<void> {
+async function openSome(
+    books: Books,
+    vault: VaultBook,
+    dek: Dek,
+    rows: readonly ItemRow[],
+    view: View,
+): Promise<void> {
     const batch = rows.map((row) => ({ context: overviewPlace(vault, row), sealed: row.overview }))
     const opened = await openBatch(dek, "coffret/item/v1", batch)
     const shown: Row[] = []
@@ -160,7 +166,9 @@ function checkComplete(vault: VaultBook, span: Span, view: View): void {
             continue
         }
         const revision = vault.rows.get(item)?.revision ?? vault.sealed.get(item)?.revision
-        if (revision === undefined ? !vault.broken.has(item) : revision < last.revision && last.seq <= span.to) {
+        if (
+            revision === undefined ? !vault.broken.has(item) : revision < last.revision && last.seq <= span.to
+        ) {
             throw new Refused("R12.items")
         }
     }

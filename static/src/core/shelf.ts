@@ -44,7 +44,12 @@ export class Shelf {
     }
 
     #seal(id: string, plaintext: Bytes): Promise<Bytes> {
-        return seal(this.#me.amk, "coffret/draft/v1", { account: this.#me.account, draft: unhex(id) }, plaintext)
+        return seal(
+            this.#me.amk,
+            "coffret/draft/v1",
+            { account: this.#me.account, draft: unhex(id) },
+            plaintext,
+        )
     }
 
     async #open(id: string, sealed: Bytes): Promise<Bytes | null> {

@@ -42,9 +42,11 @@ export class Sync {
         if (response.status === 304) return false
         const heads = readHeads(decodeSequence(response.body)[0])
         this.#judgeHeads(heads, known)
-        for (const team of this.#books.teams.values()) team.isKmsUnavailable = heads.unavailable.includes(team.id)
+        for (const team of this.#books.teams.values())
+            team.isKmsUnavailable = heads.unavailable.includes(team.id)
         const isNew = this.#isNew(heads)
         if (isNew) await this.#fetch(known)
+        this.#applier.judge(heads)
         this.#suspect(heads)
         // Only now: had the round failed half-way, the next one must not be told that nothing changed.
         this.#etag = response.headers.get("etag") ?? null
@@ -77,7 +79,10 @@ export class Sync {
     }
 
     async #ask(known: Known, parts: readonly Part[]): Promise<Delta> {
-        const teams = [...known.teams].map(([team, seq]) => ({ team: unhex(team), seq }))
+        const teams = [...known.teams].map(([team, seq]) => {
+            const stir = this.#books.teams.get(team)?.extras.stir ?? -1
+            return { team: unhex(team), seq, ...(stir < 0 ? {} : { stir }) }
+        })
         const vaults = [...known.vaults].map(([vault, seq]) => ({ vault: unhex(vault), seq }))
         const body = encode({ cursor: { teams, vaults }, parts })
         const response = await this.#server.raw("POST", "sync", body, { accept: "application/cbor-seq" })
@@ -105,7 +110,8 @@ export class Sync {
             if (team === undefined) continue
             const facts = { server_seq: seq, server_head: hex(hash) }
             if (seq < (known.teams.get(id) ?? 0)) this.#books.freezeTeam(team, "T4.older", facts)
-            else if (seq <= team.state.seq && !team.state.hashes.is(seq, hash)) this.#books.freezeTeam(team, "T4.fork", facts)
+            else if (seq <= team.state.seq && !team.state.hashes.is(seq, hash))
+                this.#books.freezeTeam(team, "T4.fork", facts)
         }
         for (const { vault: id, seq, hash } of heads.vaults) {
             const vault = this.#books.vault(id)
@@ -121,7 +127,11 @@ export class Sync {
     #isNew(heads: Heads): boolean {
         for (const { team: id, seq, stir } of heads.teams) {
             const team = this.#books.teams.get(id)
-            if (team === undefined ? !this.#books.refusals.has(`R13.team/${id}//`) : !team.isFrozen && (seq > team.state.seq || stir !== team.extras.stir)) {
+            if (
+                team === undefined
+                    ? !this.#books.refusals.has(`R13.team/${id}//`)
+                    : !team.isFrozen && (seq > team.state.seq || stir !== team.extras.stir)
+            ) {
                 return true
             }
         }

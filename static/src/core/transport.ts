@@ -18,7 +18,12 @@ export interface Response {
 
 export interface Transport {
     /** @throws {Unanswered} if no whole answer came: whether the request arrived is then not known. */
-    request(method: Method, path: string, body: Bytes | null, headers: Readonly<Record<string, string>>): Promise<Response>
+    request(
+        method: Method,
+        path: string,
+        body: Bytes | null,
+        headers: Readonly<Record<string, string>>,
+    ): Promise<Response>
 }
 
 const TIMEOUT = 30_000 // ms
@@ -33,7 +38,12 @@ export class HttpTransport implements Transport {
         this.#fetch = fetcher
     }
 
-    async request(method: Method, path: string, body: Bytes | null, headers: Readonly<Record<string, string>>): Promise<Response> {
+    async request(
+        method: Method,
+        path: string,
+        body: Bytes | null,
+        headers: Readonly<Record<string, string>>,
+    ): Promise<Response> {
         try {
             const answer = await this.#fetch(`${this.#base}/api/v1/${path}`, {
                 method,
@@ -54,7 +64,13 @@ export class HttpTransport implements Transport {
 
 const CBOR = "application/cbor"
 export const CBOR_SEQUENCE = "application/cbor-seq"
-const LOOSE = { strict: true, allowIndefinite: false, allowUndefined: false, allowNaN: false, rejectDuplicateMapKeys: true }
+const LOOSE = {
+    strict: true,
+    allowIndefinite: false,
+    allowUndefined: false,
+    allowNaN: false,
+    rejectDuplicateMapKeys: true,
+}
 
 /** The server's API, with its CSRF token and its problem documents. */
 export class Server {
@@ -73,7 +89,7 @@ export class Server {
     /**
      * Ask, and read the answer as one map; an answer without a body is an empty map.
      *
-     * @throws {CoreFailure} with the server's code, {@link Unanswered}, or `bad_answer`.
+     * @throws {CoreFailure} with the server's code, {@link Unanswered}, or `server`.
      */
     async call(method: Method, path: string, body: Value | null = null): Promise<Answer> {
         return this.callBytes(method, path, body === null ? null : encode(body))
@@ -89,7 +105,12 @@ export class Server {
     }
 
     /** @throws as {@link call}; 304 is an answer, not a failure. */
-    async raw(method: Method, path: string, body: Bytes | null, extra: Readonly<Record<string, string>> = {}): Promise<Response> {
+    async raw(
+        method: Method,
+        path: string,
+        body: Bytes | null,
+        extra: Readonly<Record<string, string>> = {},
+    ): Promise<Response> {
         let response = await this.#send(method, path, body, extra)
         if (response.status === 403 && codeOf(response) === "csrf") {
             // The token changed behind our back, by a sign-in in another tab for instance. Nothing was done.
@@ -100,7 +121,12 @@ export class Server {
         return response
     }
 
-    #send(method: Method, path: string, body: Bytes | null, extra: Readonly<Record<string, string>>): Promise<Response> {
+    #send(
+        method: Method,
+        path: string,
+        body: Bytes | null,
+        extra: Readonly<Record<string, string>>,
+    ): Promise<Response> {
         const headers: Record<string, string> = { accept: CBOR, ...extra }
         if (body !== null) headers["content-type"] = CBOR
         if (method !== "GET") headers["x-csrftoken"] = this.#csrf
@@ -124,14 +150,14 @@ function failureOf(response: Response): CoreFailure {
     const problem = problemOf(response)
     const code = problem["code"]
     // Without a code of its own a failing server may or may not have done what was asked.
-    if (typeof code !== "string") return response.status >= 500 ? new Unanswered() : new CoreFailure("bad_answer")
+    if (typeof code !== "string") return response.status >= 500 ? new Unanswered() : new CoreFailure("server")
     if (response.status >= 500 && response.status !== 503) return new Unanswered()
     return new CoreFailure(code, problem)
 }
 
 function decodeOne(bytes: Bytes): unknown {
     const values = decodeSequence(bytes)
-    if (values.length !== 1) throw new CoreFailure("bad_answer")
+    if (values.length !== 1) throw new CoreFailure("server")
     return values[0]
 }
 
@@ -150,7 +176,7 @@ export function decodeSequence(bytes: Bytes): unknown[] {
             rest = remainder
         }
     } catch {
-        throw new CoreFailure("bad_answer")
+        throw new CoreFailure("server")
     }
     return values
 }

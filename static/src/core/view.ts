@@ -105,12 +105,20 @@ function teamView(book: TeamBook, me: Member): TeamView {
         name: book.textOf(state.name),
         kind: state.kind,
         role: me.role,
-        state: book.isFrozen ? "frozen" : book.isKmsUnavailable ? "kms_unavailable" : "ready",
+        state: stateOfTeam(book),
         members: [...state.members.values()].map((member) => memberView(book, member, me)),
         invites: inviteViews(book),
-        vaults: [...book.vaults.values()].filter((vault) => vault.right !== NONE || me.role === "owner" || me.role === "admin").map(vaultView),
+        vaults: [...book.vaults.values()]
+            .filter((vault) => vault.right !== NONE || me.role === "owner" || me.role === "admin")
+            .map(vaultView),
         lastByOther: lastByOther(book, me),
     }
+}
+
+function stateOfTeam(book: TeamBook): TeamView["state"] {
+    if (book.isFrozen) return "frozen"
+    if (book.isKmsUnavailable) return "kms_unavailable"
+    return book.isMissing ? "waiting" : "ready"
 }
 
 function memberView(book: TeamBook, member: Member, me: Member): MemberView {
@@ -172,7 +180,9 @@ function stateOf(vault: VaultBook): VaultView["state"] {
 function holdersOf(vault: VaultBook): VaultView["holders"] {
     const { state, extras } = vault.team
     const without = new Set(
-        extras.pending.filter((row) => row.vault === vault.id && row.epoch === vault.epoch).map((row) => row.to),
+        extras.pending
+            .filter((row) => row.vault === vault.id && row.epoch === vault.epoch)
+            .map((row) => row.to),
     )
     return state.holders(vault.id).map(({ member, right }) => ({
         member: member.id,

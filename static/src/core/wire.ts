@@ -6,7 +6,7 @@ import { CoreFailure } from "./failure.ts"
 export type Answer = Readonly<Record<string, unknown>>
 
 function broken(): never {
-    throw new CoreFailure("bad_answer")
+    throw new CoreFailure("server")
 }
 
 export function asMap(value: unknown): Answer {

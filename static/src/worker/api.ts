@@ -179,6 +179,8 @@ export interface Core {
     createVault(team: Id, name: string): Promise<Id>
     invite(team: Id, email: string, role: Role, vaults: { vault: Id; right: Right }[], days: number): Promise<{ url: string }>
     revokeInvite(team: Id, hash: Id): Promise<void>
+    /** Admins and owners are confirmed by hand; members and auditors by any unlocked admin's client, unasked. */
+    confirmMember(team: Id, hash: Id): Promise<void>
     openInvite(fragment: string): Promise<InvitePreview>
     acceptInvite(fragment: string, name: string): Promise<void>
     removeMember(team: Id, member: Id): Promise<void>

@@ -1,25 +1,78 @@
-/** What page and worker say to each other. */
+/** What page and worker say to each other: calls with their answers, and events. */
+import type { Core, Event, Failure } from "./api.ts"
 
-export interface Request {
-    readonly id: number
-    readonly type: "ping"
+export type Method = keyof Core
+
+/** The methods by name: a message names one of these or is not answered. */
+export const METHODS: { readonly [M in Method]: true } = {
+    start: true,
+    signUp: true,
+    confirmCode: true,
+    resendCode: true,
+    kitSaved: true,
+    signIn: true,
+    unlock: true,
+    lock: true,
+    signOut: true,
+    changePassword: true,
+    touch: true,
+    setVisible: true,
+    createTeam: true,
+    createVault: true,
+    invite: true,
+    revokeInvite: true,
+    confirmMember: true,
+    openInvite: true,
+    acceptInvite: true,
+    removeMember: true,
+    setRole: true,
+    grantVault: true,
+    revokeVault: true,
+    rotateVault: true,
+    openItem: true,
+    history: true,
+    saveItem: true,
+    trashItem: true,
+    restoreItem: true,
+    purgeItem: true,
+    putDraft: true,
+    drafts: true,
+    dropDraft: true,
+    syncNow: true,
 }
 
-export interface Answer {
+export interface Call {
     readonly id: number
-    readonly type: "pong"
-    /** The version of libsodium: it can only be said once its WebAssembly runs. */
-    readonly sodium: string
+    readonly method: Method
+    readonly args: readonly unknown[]
 }
 
-/** Whether a message is one that the worker answers. */
-export function isRequest(value: unknown): value is Request {
+export type Answer = { readonly id: number } & ({ readonly ok: unknown } | { readonly error: Failure })
+
+export type FromWorker = Answer | { readonly event: Event }
+
+/** Whether a message is a call that the worker answers. */
+export function isCall(value: unknown): value is Call {
     if (typeof value !== "object" || value === null) return false
-    const { id, type } = value as { id?: unknown; type?: unknown }
-    return Number.isSafeInteger(id) && type === "ping"
+    const { id, method, args } = value as { id?: unknown; method?: unknown; args?: unknown }
+    return (
+        Number.isSafeInteger(id) &&
+        typeof method === "string" &&
+        Object.hasOwn(METHODS, method) &&
+        Array.isArray(args)
+    )
 }
 
-/** The answer to one request. */
-export function answer(request: Request, sodium: string): Answer {
-    return { id: request.id, type: "pong", sodium }
+/** Call the core. Of an error the page learns the code, nothing else. */
+export async function answer(
+    core: Core,
+    call: Call,
+    toFailure: (error: unknown) => Failure,
+): Promise<Answer> {
+    try {
+        const method = core[call.method] as (...args: readonly unknown[]) => Promise<unknown>
+        return { id: call.id, ok: await method.apply(core, [...call.args]) }
+    } catch (error) {
+        return { id: call.id, error: toFailure(error) }
+    }
 }

@@ -1,0 +1,404 @@
+/** The browser client's core: everything between the pages and the server. Runs in a worker, and in Node for tests. */
+import { sodiumReady } from "../crypto/sodium.ts"
+import type {
+    Core,
+    Details,
+    Draft,
+    Event,
+    InvitePreview,
+    Kit,
+    Overview,
+    Phase,
+    Right,
+    Role,
+    SaveResult,
+    Snapshot,
+} from "../worker/api.ts"
+import type { Opened } from "./account.ts"
+import { Accounts } from "./account.ts"
+import type { Clock } from "./clock.ts"
+import { dropDraft, listDrafts, putDraft } from "./drafts.ts"
+import { CoreFailure, ensure } from "./failure.ts"
+import { acceptInvite, invite, openInvite } from "./invites.ts"
+import { kitCode } from "./kit.ts"
+import * as members from "./members.ts"
+import { warmOpaque } from "./opaque.ts"
+import { historyOf, openItem } from "./read.ts"
+import { Session } from "./session.ts"
+import { writeSettings } from "./settings.ts"
+import type { Store } from "./store.ts"
+import type { Transport } from "./transport.ts"
+import { Server } from "./transport.ts"
+import { View } from "./view.ts"
+import { asText } from "./wire.ts"
+import { purgeItem, rotateVault, saveItem, setTrash } from "./write.ts"
+
+const IDLE = 15 * 60_000 // ms
+const IDLE_NOTICE = 60_000 // ms before the lock
+
+/** What other tabs of this browser say: somebody wrote, or signed out. */
+export interface Channel {
+    post(message: "written" | "signed_out"): void
+    listen(heard: (message: unknown) => void): void
+}
+
+export interface Surroundings {
+    readonly transport: Transport
+    readonly store: Store
+    readonly clock: Clock
+    readonly emit: (event: Event) => void
+    /** The address that people see, for links and the kit: `https://host`. */
+    readonly origin: string
+    readonly channel: Channel
+    /** What this browser lacks: "wasm", "indexeddb", "secure_context"; null if nothing. */
+    readonly missing: string | null
+}
+
+export class CoffretCore implements Core {
+    readonly #around: Surroundings
+    readonly #server: Server
+    readonly #accounts: Accounts
+    readonly #view: View
+    #phase: Phase = "booting"
+    #email: string | null = null
+    #name: string | null = null
+    #session: Session | null = null
+    #idleLockAt: number | null = null
+    #cancelIdle: () => void = () => undefined
+
+    constructor(around: Surroundings) {
+        this.#around = around
+        this.#server = new Server(around.transport)
+        this.#accounts = new Accounts(this.#server, around.store)
+        this.#view = new View(around.emit, () => this.snapshot())
+        around.channel.listen((message) => this.#heard(message))
+    }
+
+    /** What the page is shown. */
+    snapshot(): Snapshot {
+        const open = this.#phase === "open" ? this.#session?.snapshot() : undefined
+        return {
+            ...{
+                teams: [],
+                refusals: [],
+                pending: 0,
+                online: true,
+                kmsUnavailable: false,
+                newBrowser: false,
+                kitSaved: false,
+            },
+            ...open,
+            phase: this.#phase,
+            email: this.#email,
+            missing: this.#around.missing,
+            progress: this.#view.progressNow,
+            idleLockAt: this.#idleLockAt,
+        }
+    }
+
+    async start(): Promise<void> {
+        if (this.#around.missing !== null) return this.#enter("unsupported")
+        const session = await this.#accounts.session()
+        const isSignedIn = session["state"] === "signed_in"
+        this.#email = isSignedIn ? asText(session["email"]) : null
+        this.#enter(isSignedIn ? "locked" : "anonymous")
+        // Ahead of the first password; a failure shows when it is needed.
+        warmOpaque().catch(() => undefined)
+    }
+
+    async signUp(email: string, name: string, password: string): Promise<Kit> {
+        const address = normalised(email)
+        const code = await this.#accounts.signUp(address, password)
+        this.#email = address
+        this.#name = name
+        const kit = {
+            code: kitCode(code),
+            email: address,
+            server: this.#around.origin,
+            madeAt: this.#around.clock.now(),
+        }
+        code.fill(0)
+        this.#enter("code")
+        return kit
+    }
+
+    async confirmCode(code: string): Promise<void> {
+        const opened = await this.#accounts.confirm(code)
+        const name = this.#name
+        if (name !== null) {
+            await writeSettings(this.#server, opened.me, { name })
+            // What was just written is what the bundle would say.
+            const session = await this.#open(opened, { name })
+            session.context.pins.isNew = false
+            this.#name = null
+            return this.#enter("kit")
+        }
+        await this.#open(opened, null)
+        this.#opened()
+    }
+
+    async resendCode(): Promise<void> {
+        await this.#accounts.resend()
+    }
+
+    async kitSaved(): Promise<void> {
+        const session = this.#sessionOrFail()
+        await this.#server.call("POST", "account/kit_saved", {})
+        session.kitSaved = true
+        if (this.#phase === "kit") this.#opened()
+        else this.#view.changed()
+    }
+
+    async signIn(email: string, password: string): Promise<void> {
+        const address = normalised(email)
+        const opened = await this.#accounts.signIn(address, password)
+        this.#email = address
+        if (opened === null) return this.#enter("code")
+        await this.#open(opened, null)
+        this.#opened()
+    }
+
+    async unlock(password: string): Promise<void> {
+        const opened = await this.#accounts.unlock(password)
+        await this.#open(opened, null)
+        this.#opened()
+    }
+
+    async lock(): Promise<void> {
+        await this.#close()
+        this.#enter("locked")
+    }
+
+    async signOut(): Promise<void> {
+        await this.#close()
+        this.#email = null
+        await this.#accounts.signOut()
+        this.#around.channel.post("signed_out")
+        this.#enter("anonymous")
+    }
+
+    async changePassword(current: string, next: string): Promise<void> {
+        await this.#accounts.changePassword(this.#sessionOrFail().context.me, current, next)
+    }
+
+    async touch(): Promise<void> {
+        if (this.#session !== null) this.#armIdle()
+    }
+
+    async setVisible(visible: boolean): Promise<void> {
+        this.#session?.setVisible(visible)
+    }
+
+    async createTeam(name: string): Promise<string> {
+        const { context, settings } = this.#sessionOrFail()
+        return members.createTeam(context, "team", name, settings.name)
+    }
+
+    async createVault(team: string, name: string): Promise<string> {
+        return members.createVault(this.#context(), team, name)
+    }
+
+    async invite(
+        team: string,
+        email: string,
+        role: Role,
+        vaults: { vault: string; right: Right }[],
+        days: number,
+    ): Promise<{ url: string }> {
+        return invite(this.#context(), team, email, role, vaults, days)
+    }
+
+    async revokeInvite(team: string, hash: string): Promise<void> {
+        await members.revokeInvite(this.#context(), team, hash)
+    }
+
+    async confirmMember(team: string, hash: string): Promise<void> {
+        await members.confirmMember(this.#context(), team, hash)
+    }
+
+    async openInvite(fragment: string): Promise<InvitePreview> {
+        return openInvite(this.#server, this.#session?.context.me ?? null, fragment)
+    }
+
+    async acceptInvite(fragment: string, name: string): Promise<void> {
+        await acceptInvite(this.#context(), fragment, name)
+    }
+
+    async removeMember(team: string, member: string): Promise<void> {
+        await members.removeMember(this.#context(), team, member)
+    }
+
+    async setRole(team: string, member: string, role: Role): Promise<void> {
+        await members.setRole(this.#context(), team, member, role)
+    }
+
+    /** The right is a link; the key follows it, sealed on the fold that has the link. */
+    async grantVault(vault: string, member: string, right: Right): Promise<void> {
+        const session = this.#sessionOrFail()
+        await members.grantVault(session.context, vault, member, right)
+        await session.look()
+    }
+
+    async revokeVault(vault: string, member: string): Promise<void> {
+        await members.revokeVault(this.#context(), vault, member)
+    }
+
+    async rotateVault(vault: string): Promise<void> {
+        await rotateVault(this.#context(), vault)
+    }
+
+    async openItem(
+        vault: string,
+        item: string,
+        revision?: number,
+    ): Promise<{ overview: Overview; details: Details; revision: number; author: string }> {
+        const opened = await openItem(this.#context(), vault, item, revision)
+        return {
+            overview: opened.overview,
+            details: opened.details,
+            revision: opened.revision,
+            author: opened.author,
+        }
+    }
+
+    async history(vault: string, item: string): Promise<{ revision: number; author: string; at: number }[]> {
+        return historyOf(this.#context(), vault, item)
+    }
+
+    async saveItem(
+        vault: string,
+        item: string | null,
+        base: number,
+        overview: Overview,
+        details: Details,
+    ): Promise<SaveResult> {
+        const context = this.#context()
+        const drafts = (await listDrafts(context.shelf)).filter(
+            (draft) => draft.vault === vault && draft.item === item,
+        )
+        // Two new items may be drafted at once: then the page drops the right one itself.
+        const draft = drafts.length === 1 ? (drafts[0]?.id ?? null) : null
+        return saveItem(context, vault, item, base, overview, details, draft)
+    }
+
+    async trashItem(vault: string, item: string): Promise<void> {
+        await setTrash(this.#context(), vault, item, this.#around.clock.now())
+    }
+
+    async restoreItem(vault: string, item: string): Promise<void> {
+        await setTrash(this.#context(), vault, item, null)
+    }
+
+    async purgeItem(vault: string, item: string): Promise<void> {
+        await purgeItem(this.#context(), vault, item)
+    }
+
+    async putDraft(draft: Draft): Promise<void> {
+        await putDraft(this.#context().shelf, draft)
+    }
+
+    async drafts(): Promise<Draft[]> {
+        return listDrafts(this.#context().shelf)
+    }
+
+    async dropDraft(id: string): Promise<void> {
+        await dropDraft(this.#context().shelf, id)
+    }
+
+    async syncNow(): Promise<void> {
+        await this.#sessionOrFail().syncNow()
+    }
+
+    #sessionOrFail(): Session {
+        if (this.#session === null) throw new CoreFailure("locked")
+        return this.#session
+    }
+
+    #context() {
+        return this.#sessionOrFail().context
+    }
+
+    async #open({ me, bundle }: Opened, settings: { name: string } | null): Promise<Session> {
+        await sodiumReady()
+        await this.#close()
+        this.#email = me.email
+        this.#view.reset()
+        const session = await Session.open(
+            {
+                server: this.#server,
+                store: this.#around.store,
+                clock: this.#around.clock,
+                view: this.#view,
+                origin: this.#around.origin,
+                announce: () => this.#around.channel.post("written"),
+                ended: () => void this.#ended(),
+            },
+            me,
+            bundle,
+            settings,
+        )
+        this.#session = session
+        return session
+    }
+
+    #opened(): void {
+        this.#armIdle()
+        this.#enter("open")
+        this.#session?.startPolling()
+    }
+
+    async #ended(): Promise<void> {
+        await this.#close()
+        this.#email = null
+        this.#view.notice("session_ended")
+        this.#enter("anonymous")
+    }
+
+    async #close(): Promise<void> {
+        const session = this.#session
+        this.#session = null
+        this.#cancelIdle()
+        this.#idleLockAt = null
+        this.#view.progressNow = null
+        if (session === null) return
+        await session.close()
+        this.#view.reset()
+    }
+
+    #enter(phase: Phase): void {
+        this.#phase = phase
+        this.#view.changed()
+    }
+
+    /** Put the lock off. The page is told a minute ahead, so that it can keep what was typed. */
+    #armIdle(): void {
+        const { clock } = this.#around
+        this.#cancelIdle()
+        this.#idleLockAt = clock.now() + IDLE
+        const cancelNotice = clock.after(IDLE - IDLE_NOTICE, () => {
+            this.#view.notice("idle_soon")
+            this.#view.changed()
+        })
+        const cancelLock = clock.after(IDLE, () => void this.#autoLock())
+        this.#cancelIdle = () => {
+            cancelNotice()
+            cancelLock()
+        }
+    }
+
+    async #autoLock(): Promise<void> {
+        this.#view.notice("auto_locked")
+        await this.lock()
+    }
+
+    #heard(message: unknown): void {
+        if (message === "written") void this.#session?.look()
+        if (message === "signed_out" && this.#phase !== "anonymous") void this.#ended()
+    }
+}
+
+function normalised(email: string): string {
+    const address = email.trim().toLowerCase()
+    ensure(address.includes("@"), "invalid")
+    return address
+}

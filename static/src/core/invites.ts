@@ -1,0 +1,132 @@
+/** Joining without trusting the server (design 6): the link's fragment carries what the chain is held against. */
+import { inviteVerdict } from "../chain/invite.ts"
+import { stepParsed, type Invite, type TeamState } from "../chain/team.ts"
+import type { Bytes } from "../crypto/bytes.ts"
+import { compare, hex, random, unhex } from "../crypto/bytes.ts"
+import { need, Refused } from "../crypto/errors.ts"
+import { inviteKey, profileCommitment } from "../crypto/keys.ts"
+import { inviteFragment, makeAccept, parseInviteFragment, parseSigned } from "../crypto/links.ts"
+import { sodiumReady } from "../crypto/sodium.ts"
+import type { InvitePreview, Right, Role } from "../worker/api.ts"
+import type { Me } from "./account.ts"
+import type { Context } from "./context.ts"
+import { CoreFailure, ensure } from "./failure.ts"
+import { commitTo, openingValue, sendTeamLink } from "./members.ts"
+import type { Opening } from "./records.ts"
+import { readOpenings } from "./records.ts"
+import type { Server } from "./transport.ts"
+import { asBytes, asList, asText } from "./wire.ts"
+
+const DAY = 86_400_000 // ms
+const MAX_DAYS = 30
+
+/** Invite an address. The secret is in the fragment alone; it is neither sent nor kept. */
+export async function invite(
+    context: Context,
+    team: string,
+    email: string,
+    role: Role,
+    vaults: readonly { vault: string; right: Right }[],
+    days: number,
+): Promise<{ url: string }> {
+    ensure(Number.isInteger(days) && days >= 1 && days <= MAX_DAYS, "invalid")
+    const t = random(32)
+    const address = commitTo("email", email.trim().toLowerCase())
+    const link = await sendTeamLink(context, team, "invite", async (book) => {
+        const id = random(16)
+        const key = await inviteKey(t, book.state.id, id)
+        const given = vaults.map(({ vault, right }) => ({ right, vault: unhex(vault) }))
+        const body = {
+            email: address.commitment,
+            expiry: context.clock.now() + days * DAY,
+            invite: id,
+            key: key.public,
+            role,
+            vaults: given.toSorted((a, b) => compare(a.vault, b.vault)),
+            via: "link" as const,
+        }
+        key.wipe()
+        return { body, openings: [address.opening] }
+    })
+    if (link === null) throw new CoreFailure("offline")
+    return { url: `${context.origin}/join#${inviteFragment(t, link.hash)}` }
+}
+
+/** What the server says of an invitation, folded. */
+interface Seen {
+    readonly team: TeamState
+    readonly invite: Invite
+    readonly openings: readonly Opening[]
+    readonly state: InvitePreview["state"]
+    readonly t: Bytes
+    readonly hash: Bytes
+}
+
+/** @throws {Refused} `T10.link`, `F8.short`, and every refusal of the team fold. */
+async function look(server: Server, fragment: string): Promise<Seen> {
+    await sodiumReady()
+    const { t, invite: hash } = parseInviteFragment(fragment.replace(/^#/, ""))
+    const answer = await server.call("POST", "invites/open", { invite: hash })
+    let team: TeamState | null = null
+    for (const link of asList(answer["links"])) team = stepParsed(team, parseSigned(asBytes(link), "team"))
+    if (team === null) throw new Refused("F8.short")
+    need(hex(team.id) === hex(asBytes(answer["team"], 16)), "T10.link")
+    const found = team.invites.get(hex(hash))
+    need(found !== undefined, "F8.short")
+    const key = await inviteKey(t, team.id, unhex(found.invite))
+    need(hex(key.public) === hex(found.key), "T10.link")
+    key.wipe()
+    const said = asText(answer["state"])
+    // That somebody joined is in the chain; that somebody waits only the server knows.
+    const state = found.state === "used" ? "joined" : said === "waiting" ? "waiting" : "open"
+    return { team, invite: found, openings: readOpenings(answer["openings"]), state, t, hash }
+}
+
+function textOf(openings: readonly Opening[], commitment: Bytes): string | null {
+    const wanted = hex(commitment)
+    const found = openings.find(({ kind, salt, text }) => hex(profileCommitment(kind, text, salt)) === wanted)
+    return found?.text ?? null
+}
+
+export async function openInvite(server: Server, me: Me | null, fragment: string): Promise<InvitePreview> {
+    const { team, invite: found, openings, state } = await look(server, fragment)
+    if (found.state === "revoked" || found.state === "dead") throw new CoreFailure("invite_closed")
+    const inviter = team.members.get(found.actor)
+    return {
+        team: hex(team.id),
+        teamName: textOf(openings, team.name),
+        inviter: inviter === undefined ? null : textOf(openings, inviter.profile.name),
+        role: found.role,
+        vaults: found.vaults.length,
+        expiry: found.expiry,
+        state,
+        forMe: me === null ? null : textOf(openings, found.email) === me.email,
+    }
+}
+
+/** Accept: sign with the link's key and with mine, under the e-mail commitment of the invite. */
+export async function acceptInvite(context: Context, fragment: string, name: string): Promise<void> {
+    const { me, server, clock, pins } = context
+    const { team, openings, t, hash } = await look(server, fragment)
+    const { invite: found, key } = await inviteVerdict(team, t, hash)
+    ensure(clock.now() <= found.expiry, "invite_expired")
+    ensure(textOf(openings, found.email) === me.email, "invite_other_email")
+    const called = commitTo("name", name)
+    const accept = makeAccept(me.keyring, key, {
+        account: me.account,
+        invite: hash,
+        member: random(16),
+        profile: { email: found.email, name: called.commitment },
+        team: team.id,
+    })
+    key.wipe()
+    // From here on another team under this id is a fork: the chain that I agreed to is pinned before I say so.
+    pins.checkTeam(hex(team.id), team.hashes)
+    pins.expect({ genesis: team.hashes.at(0), hash: team.head, seq: team.seq, team: team.id })
+    await server.call("POST", "invites/accept", {
+        invite: hash,
+        ...accept,
+        opening: openingValue(called.opening),
+    })
+    await context.written()
+}

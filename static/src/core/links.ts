@@ -1,0 +1,170 @@
+/** My own links: made on the verified fold, tried against it before they leave, and folded when they are accepted. */
+import { restoreTeam, serialiseTeam, stepParsed } from "../chain/team.ts"
+import { cutVerdict, step as stepVault } from "../chain/vault.ts"
+import type { Bodies, Cut, TeamType } from "../crypto/bodies.ts"
+import type { Bytes } from "../crypto/bytes.ts"
+import { unhex } from "../crypto/bytes.ts"
+import type { Value } from "../crypto/cbor.ts"
+import { decode } from "../crypto/cbor.ts"
+import { Refused } from "../crypto/errors.ts"
+import { makeGrant } from "../crypto/grants.ts"
+import { Dek, dekCommit } from "../crypto/keys.ts"
+import type { Head, Parsed, TeamLink } from "../crypto/links.ts"
+import { signLink } from "../crypto/links.ts"
+import { sealOldDek } from "../crypto/wraps.ts"
+import type { TeamBook, VaultBook } from "./books.ts"
+import type { Context } from "./context.ts"
+import { CoreFailure, ensure } from "./failure.ts"
+import type { Mark } from "./outbox.ts"
+import { uuid } from "./ids.ts"
+import { placeOf } from "./ring.ts"
+
+/** @throws {CoreFailure} `frozen`, `not_found`, `offline` while another link of mine is under way there. */
+export function requireTeam(context: Context, id: string): TeamBook {
+    const book = context.books.teams.get(id)
+    if (book === undefined) throw new CoreFailure("not_found")
+    requireUsable(book)
+    ensure(!context.outbox.isPending([id]), "offline")
+    return book
+}
+
+function requireUsable(book: TeamBook): void {
+    if (book.refusal !== null) throw new CoreFailure("frozen", { refusal: book.refusal })
+    ensure(!book.isKmsUnavailable, "kms_unavailable")
+    ensure(!book.isMissing, "waiting")
+    ensure(book.me !== undefined, "not_found")
+}
+
+/** @throws {CoreFailure} `not_found`, `frozen`, `waiting`, and as {@link requireTeam}. */
+export function requireVault(context: Context, id: string): VaultBook {
+    const vault = context.books.vault(id)
+    if (vault === undefined) throw new CoreFailure("not_found")
+    requireUsable(vault.team)
+    if (vault.refusal !== null) throw new CoreFailure("frozen", { refusal: vault.refusal })
+    return vault
+}
+
+/** A vault on whose verified head something new may be built. */
+export function requireSettled(vault: VaultBook): void {
+    const verdict = cutVerdict(vault.team.state, vault.state)
+    ensure(verdict === "valid" && !vault.isWaiting && vault.announced <= vault.state.seq, "waiting")
+}
+
+/** Sign a team link on the verified head, and try it: what this client would refuse to read is not sent. */
+export function nextTeamLink<T extends Exclude<TeamType, "genesis">>(
+    context: Context,
+    team: TeamBook,
+    type: T,
+    body: Bodies[T],
+): Parsed<T> {
+    const { me, state } = team
+    ensure(me !== undefined, "not_found")
+    const link = signLink<T>(context.me.keyring, {
+        actor: unhex(me.id),
+        at: context.clock.now(),
+        body,
+        chain: state.id,
+        prev: state.head,
+        seen: null,
+        seq: state.seq + 1,
+        type,
+    })
+    try {
+        stepParsed(restoreTeam(serialiseTeam(state)), link as unknown as TeamLink, false)
+    } catch (error) {
+        if (error instanceof Refused) throw new CoreFailure("no_right", { rule: error.refusal })
+        throw error
+    }
+    return link
+}
+
+export function markOf(chain: string, link: { readonly seq: number; readonly hash: Bytes }): Mark {
+    return { chain, seq: link.seq, hash: link.hash }
+}
+
+export function headOf(link: { readonly seq: number; readonly hash: Bytes }): Head {
+    return { hash: link.hash, seq: link.seq }
+}
+
+/**
+ * The cuts over some vaults: my own verified heads, none else.
+ *
+ * @throws {CoreFailure} `waiting`, `frozen` if a head is not verified here.
+ */
+export function cutsOver(context: Context, team: TeamBook, vaults: Iterable<string>): Cut[] {
+    const cuts: Cut[] = []
+    for (const id of vaults) {
+        const vault = team.vault(id)
+        if (vault === undefined) throw new CoreFailure("waiting")
+        requireVault(context, id)
+        requireSettled(vault)
+        cuts.push({ hash: vault.state.head, seq: vault.state.seq, vault: unhex(id) })
+    }
+    return cuts
+}
+
+/** A grant as the server takes it. */
+export function grantValue(stored: Bytes): Value {
+    const { grant, sig } = decode(stored) as { grant: Bytes; sig: Bytes }
+    return { grant, sig }
+}
+
+/** A change of a vault's key: the link, the grants to every holder of the fold, and the way back to an older key. */
+export interface Rotation {
+    readonly link: Parsed<"vault_rotate">
+    readonly dek: Dek
+    readonly epoch: number
+    readonly value: Value
+}
+
+/** @throws {CoreFailure} `waiting`, `no_right`. */
+export async function makeRotation(context: Context, vault: VaultBook): Promise<Rotation> {
+    const { team } = vault
+    const epoch = vault.epoch + 1
+    const place = placeOf(vault, epoch)
+    const dek = Dek.generate()
+    const link = nextTeamLink(context, team, "vault_rotate", {
+        cut: cutsOver(context, team, [vault.id]),
+        dek_commit: dekCommit(dek, place),
+        epoch,
+        vault: place.vault,
+    })
+    const holders = team.state.holders(vault.id).map(({ member }) => member)
+    const grants = holders.map((to) =>
+        grantValue(makeGrant(context.me.keyring, dek, place, to, headOf(link)).stored),
+    )
+    const from = Math.max(...vault.ring.keys(), 0)
+    const older = vault.ring.get(from)
+    const olds =
+        older === undefined ? [] : [{ from, to: epoch, blob: await sealOldDek(dek, place, older, from) }]
+    return { link, dek, epoch, value: { link: link.signed, grants, olds } }
+}
+
+/** Fold my own accepted team link. False if something else came between: the next sync brings both. */
+export function foldMine(team: TeamBook, link: TeamLink): boolean {
+    if (team.state.seq >= link.seq) return team.state.hashes.is(link.seq, link.hash)
+    if (team.state.seq + 1 !== link.seq) return false
+    stepParsed(team.state, link)
+    team.isDirty = true
+    return true
+}
+
+/** The same for a vault link. */
+export function foldMineVault(vault: VaultBook, link: Parsed<"change">): boolean {
+    const { state } = vault
+    if (state.seq >= link.seq) return state.columns.hashes.is(link.seq, link.hash)
+    if (state.seq + 1 !== link.seq) return false
+    const wasServed = vault.served === state.seq
+    stepVault(vault.team.state, state, link.signed)
+    if (wasServed) vault.served = link.seq
+    vault.isDirty = true
+    return true
+}
+
+export function teamPath(team: TeamBook, rest: string): string {
+    return `teams/${uuid(team.id)}/${rest}`
+}
+
+export function vaultPath(vault: VaultBook, rest: string): string {
+    return teamPath(vault.team, `vaults/${uuid(vault.id)}/${rest}`)
+}

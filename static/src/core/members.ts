@@ -1,0 +1,329 @@
+/** Teams, vaults, roles and rights: the team links that a person asks for. */
+import { RANKS, restoreTeam, serialiseTeam, stepParsed } from "../chain/team.ts"
+import type { Bodies, TeamType } from "../crypto/bodies.ts"
+import type { Bytes } from "../crypto/bytes.ts"
+import { hex, random, unhex } from "../crypto/bytes.ts"
+import type { Value } from "../crypto/cbor.ts"
+import { makeGrant } from "../crypto/grants.ts"
+import { Dek, dekCommit, profileCommitment, SUITE, teamId } from "../crypto/keys.ts"
+import type { Parsed, TeamLink } from "../crypto/links.ts"
+import { signLink } from "../crypto/links.ts"
+import type { Right, Role } from "../worker/api.ts"
+import { TeamBook, VaultBook } from "./books.ts"
+import type { Context } from "./context.ts"
+import { CoreFailure, ensure } from "./failure.ts"
+import { uuid, uuid7 } from "./ids.ts"
+import {
+    cutsOver,
+    foldMine,
+    grantValue,
+    headOf,
+    markOf,
+    nextTeamLink,
+    requireTeam,
+    requireVault,
+    teamPath,
+} from "./links.ts"
+import type { Shipment } from "./outbox.ts"
+import type { Opening } from "./records.ts"
+import { levelOf } from "./view.ts"
+import type { Change } from "./write.ts"
+import { makeChange, takeMine } from "./write.ts"
+
+type Later = Exclude<TeamType, "genesis">
+const HOLD_AFTER = 2 // attempts that lost to busy vaults before they are asked to stand still
+
+/** A text and the commitment that links carry for it. */
+export function commitTo(kind: Opening["kind"], text: string): { opening: Opening; commitment: Bytes } {
+    const salt = random(32)
+    return { opening: { kind, salt, text }, commitment: profileCommitment(kind, text, salt) }
+}
+
+export function openingValue({ kind, salt, text }: Opening): Value {
+    return { kind, salt, text }
+}
+
+/** What one team link is made of; asked again for every attempt. */
+export interface Making<T extends Later> {
+    readonly body: Bodies[T]
+    readonly openings?: readonly Opening[]
+    /** Vaults that are cut, for a hold if they are too busy. */
+    readonly cut?: readonly string[]
+    readonly ride?: (link: Parsed<T>) => Promise<{ grants: Value[]; change: Change }>
+}
+
+/**
+ * Make, send and fold one team link.
+ *
+ * @returns the accepted link; null if its answer is unknown.
+ * @throws {CoreFailure} `no_right` with the rule that forbids it, and the server's.
+ */
+export async function sendTeamLink<T extends Later>(
+    context: Context,
+    teamIdHex: string,
+    type: T,
+    make: (team: TeamBook) => Making<T> | Promise<Making<T>>,
+): Promise<Parsed<T> | null> {
+    return context.writes.run(teamIdHex, async () => {
+        let last: { link: Parsed<T>; making: Making<T>; change: Change | null } | null = null
+        let attempts = 0
+        const build = async (): Promise<Shipment> => {
+            const team = requireTeam(context, teamIdHex)
+            const making = await make(team)
+            const link = nextTeamLink(context, team, type, making.body)
+            const ride = making.ride === undefined ? null : await making.ride(link)
+            last = { link, making, change: ride?.change ?? null }
+            return shipmentOf(team, last, ride?.grants ?? [])
+        }
+        const again = async (): Promise<void> => {
+            attempts++
+            const cut = last?.making.cut ?? []
+            if (attempts === HOLD_AFTER && cut.length > 0) await hold(context, teamIdHex, cut)
+            await context.sync()
+        }
+        const sent = await context.outbox.send(build, again)
+        if (sent.result === "pending" || last === null) return null
+        await accept(context, teamIdHex, last)
+        return (last as { link: Parsed<T> }).link
+    })
+}
+
+function shipmentOf<T extends Later>(
+    team: TeamBook,
+    { link, making, change }: { link: Parsed<T>; making: Making<T>; change: Change | null },
+    grants: Value[],
+): Shipment {
+    const openings = (making.openings ?? []).map(openingValue)
+    const rider = change === null ? null : { link: change.link.signed, blobs: change.blobs }
+    const marks = [markOf(team.id, link)]
+    if (change !== null) marks.push(markOf(hex(change.link.chain), change.link))
+    return {
+        path: teamPath(team, "links"),
+        body: { link: link.signed, openings, grants, change: rider },
+        marks,
+        draft: null,
+    }
+}
+
+async function accept<T extends Later>(
+    context: Context,
+    id: string,
+    { link, making, change }: { link: Parsed<T>; making: Making<T>; change: Change | null },
+): Promise<void> {
+    const team = requireTeam(context, id)
+    await context.state.run(async () => {
+        if (!foldMine(team, link as unknown as TeamLink)) return
+        team.takeOpenings(making.openings ?? [])
+        const vault = change === null ? undefined : team.vault(hex(change.link.chain))
+        if (vault !== undefined && change !== null) takeMine(context, vault, change)
+    })
+    context.view.changed()
+    await context.written()
+}
+
+/** Ask busy vaults to stand still for ten seconds. Once a minute; without it the next attempt may lose again. */
+async function hold(context: Context, team: string, vaults: readonly string[]): Promise<void> {
+    try {
+        await context.server.call("POST", `teams/${uuid(team)}/hold`, {
+            vaults: vaults.map((vault) => unhex(vault)),
+        })
+    } catch (error) {
+        if (!(error instanceof CoreFailure) || error.code !== "too_many") throw error
+    }
+}
+
+/** Found a team. @throws {CoreFailure} `personal_exists` for a second personal one, `pending`. */
+export async function createTeam(
+    context: Context,
+    kind: "team" | "personal",
+    name: string,
+    founder: string,
+): Promise<string> {
+    const { me } = context
+    const called = commitTo("team", name)
+    const own = commitTo("name", founder)
+    const email = commitTo("email", me.email)
+    const member = random(16)
+    const link = signLink<"genesis">(me.keyring, {
+        actor: member,
+        at: context.clock.now(),
+        body: {
+            founder: {
+                account: me.account,
+                box: me.keyring.box.public,
+                identity: me.keyring.identity.public,
+                member,
+                profile: { email: email.commitment, name: own.commitment },
+                suite: SUITE,
+            },
+            kind,
+            name: called.commitment,
+            nonce: random(32),
+        },
+        chain: new Uint8Array(16),
+        prev: new Uint8Array(32),
+        seen: null,
+        seq: 0,
+        type: "genesis",
+    })
+    const id = hex(teamId(link.link))
+    const openings = [own.opening, email.opening, called.opening]
+    const body = { link: link.signed, openings: openings.map(openingValue) }
+    const shipment = { path: "teams", body, marks: [markOf(id, link)], draft: null }
+    const sent = await context.outbox.send(async () => shipment, context.sync)
+    if (sent.result === "pending") throw new CoreFailure("offline")
+    await context.state.run(async () => {
+        if (context.books.teams.has(id)) return
+        const team = new TeamBook(stepParsed(null, link), hex(me.account))
+        team.isDirty = true
+        team.takeOpenings(openings)
+        context.books.teams.set(id, team)
+    })
+    await context.written()
+    return id
+}
+
+/** Create a vault: its link, my own grant and the item that names it, in one request. */
+export async function createVault(context: Context, teamIdHex: string, name: string): Promise<string> {
+    let made: { dek: Dek; vault: Bytes } | null = null
+    const link = await sendTeamLink(context, teamIdHex, "vault_create", (team) => {
+        const vault = uuid7(context.clock.now())
+        const dek = Dek.generate()
+        made = { dek, vault }
+        const place = { team: team.state.id, vault, epoch: 1 }
+        return {
+            body: { dek_commit: dekCommit(dek, place), epoch: 1, vault },
+            ride: (created) => rideAlong(context, team, dek, created, name),
+        }
+    })
+    if (link === null || made === null) throw new CoreFailure("offline")
+    const { dek, vault } = made as { dek: Dek; vault: Bytes }
+    const book = context.books.vault(hex(vault))
+    // My own grant comes with the next sync and is checked like any other; until then this is the key that I drew.
+    if (book !== undefined && !book.ring.has(1)) book.ring.set(1, dek)
+    context.view.changed()
+    return hex(vault)
+}
+
+async function rideAlong(
+    context: Context,
+    team: TeamBook,
+    dek: Dek,
+    created: Parsed<"vault_create">,
+    name: string,
+) {
+    const { keyring, account } = context.me
+    const { vault, epoch } = created.body
+    const place = { team: team.state.id, vault, epoch }
+    const grant = makeGrant(keyring, dek, place, { fp: keyring.fp, box: keyring.box.public }, headOf(created))
+    // The first vault link stands on a team that has this vault: a copy that is one link ahead.
+    const ahead = new TeamBook(
+        stepParsed(restoreTeam(serialiseTeam(team.state)), created, false),
+        hex(account),
+    )
+    const id = hex(vault)
+    const content = {
+        overview: { type: "vault", title: name, tags: [], trash: null, v: 1 },
+        details: { fields: [], note: "", v: 1 },
+    }
+    const change = await makeChange(
+        context,
+        new VaultBook(id, ahead),
+        { dek, epoch, seen: headOf(created) },
+        id,
+        content,
+    )
+    return { grants: [grantValue(grant.stored)], change }
+}
+
+/** What a person who may administer asks for by name; `null` where the link's answer is unknown. */
+async function definite<T extends Later>(sent: Promise<Parsed<T> | null>): Promise<Parsed<T>> {
+    const link = await sent
+    if (link === null) throw new CoreFailure("offline")
+    return link
+}
+
+export async function removeMember(context: Context, teamIdHex: string, member: string): Promise<void> {
+    const sent = sendTeamLink(context, teamIdHex, "remove_member", (team) => {
+        const cut = heldBy(team, member)
+        return { body: { cut: cutsOver(context, team, cut), member: unhex(member) }, cut }
+    })
+    await definite(sent)
+}
+
+export async function setRole(
+    context: Context,
+    teamIdHex: string,
+    member: string,
+    role: Role,
+): Promise<void> {
+    const sent = sendTeamLink(context, teamIdHex, "set_role", (team) => {
+        const cut = role === "auditor" ? heldBy(team, member) : []
+        return { body: { cut: cutsOver(context, team, cut), member: unhex(member), role }, cut }
+    })
+    await definite(sent)
+}
+
+/** The vaults in which a member holds a right on the fold. */
+function heldBy(team: TeamBook, member: string): string[] {
+    const found = team.state.presentAt(member)
+    if (found === undefined) throw new CoreFailure("not_found")
+    return [...found.held]
+}
+
+export async function grantVault(
+    context: Context,
+    vaultId: string,
+    member: string,
+    right: Right,
+): Promise<void> {
+    const { team } = requireVault(context, vaultId)
+    const sent = sendTeamLink(context, team.id, "vault_grant", (book) => {
+        const cut = levelOf(right) < book.state.rightAt(vaultId, member) ? [vaultId] : []
+        const body = {
+            cut: cutsOver(context, book, cut),
+            member: unhex(member),
+            right,
+            vault: unhex(vaultId),
+        }
+        return { body, cut }
+    })
+    await definite(sent)
+}
+
+export async function revokeVault(context: Context, vaultId: string, member: string): Promise<void> {
+    const { team } = requireVault(context, vaultId)
+    const sent = sendTeamLink(context, team.id, "vault_revoke", (book) => {
+        const cut = [vaultId]
+        return {
+            body: { cut: cutsOver(context, book, cut), member: unhex(member), vault: unhex(vaultId) },
+            cut,
+        }
+    })
+    await definite(sent)
+}
+
+export async function revokeInvite(context: Context, teamIdHex: string, hash: string): Promise<void> {
+    await definite(
+        sendTeamLink(context, teamIdHex, "invite_revoke", () => ({ body: { invite: unhex(hash) } })),
+    )
+}
+
+/** Confirm somebody who accepted. The link copies everything from the invite and changes nothing of it. */
+export async function confirmMember(context: Context, teamIdHex: string, hash: string): Promise<void> {
+    const sent = sendTeamLink(context, teamIdHex, "add_member", (team) => {
+        const row = team.extras.waiting.find((waiting) => waiting.invite === hash)
+        const invite = team.state.invites.get(hash)
+        if (row === undefined || invite === undefined || invite.state !== "open")
+            throw new CoreFailure("not_found")
+        ensure(context.clock.now() <= invite.expiry, "invite_expired")
+        const { accept, by_identity, by_invite } = row
+        return { body: { accept, by_identity, by_invite } }
+    })
+    await definite(sent)
+}
+
+/** May this client confirm the person by itself? Admins and owners are confirmed by hand. */
+export function confirmsAlone(role: Role): boolean {
+    return RANKS[role] < RANKS.admin
+}

@@ -1,0 +1,122 @@
+/** Opening items. Asked for one by one, since the server logs that it served them; held against the fold after opening. */
+import type { Revision } from "../chain/vault.ts"
+import type { Bytes } from "../crypto/bytes.ts"
+import { equal, unhex } from "../crypto/bytes.ts"
+import { Refused } from "../crypto/errors.ts"
+import type { OpenedPart } from "../crypto/parts.ts"
+import { openPart } from "../crypto/parts.ts"
+import type { Details, Overview } from "../worker/api.ts"
+import type { VaultBook } from "./books.ts"
+import type { Context } from "./context.ts"
+import { CoreFailure, ensure } from "./failure.ts"
+import { uuid } from "./ids.ts"
+import type { Part } from "./items.ts"
+import { decodePart, detailsOf, overviewOf } from "./items.ts"
+import { requireVault, vaultPath } from "./links.ts"
+import type { Answer } from "./wire.ts"
+import { asBytes, asUint } from "./wire.ts"
+
+export interface Opened {
+    readonly overview: Overview
+    readonly details: Details
+    readonly revision: number
+    readonly author: string
+    /** The parts' maps, with fields that this version does not know. */
+    readonly raw: { readonly overview: Part; readonly details: Part }
+    /** The parts as their author padded them: sealed again, they keep their commitments. */
+    readonly padded: { readonly overview: Bytes; readonly details: Bytes }
+    readonly commitments: { readonly overview: Bytes; readonly details: Bytes }
+}
+
+/**
+ * Fetch and open one revision, by default the newest that is verified.
+ *
+ * @throws {CoreFailure} `waiting` before its link is verified, `no_key`, `not_found`.
+ * @throws {Refused} `R7.open`, `R7.hash`; the item is frozen.
+ */
+export async function openItem(
+    context: Context,
+    vaultId: string,
+    item: string,
+    number?: number,
+): Promise<Opened> {
+    const vault = requireVault(context, vaultId)
+    ensure(!vault.broken.has(item), "refused")
+    const folded = foldedRevision(vault, item, number)
+    const query = number === undefined ? "" : `?revision=${number}`
+    const answer = await context.server.call("GET", vaultPath(vault, `items/${uuid(item)}${query}`))
+    try {
+        return await openAnswer(vault, atOnce(vault, folded, number, answer), answer)
+    } catch (error) {
+        if (error instanceof Refused) freezeItem(context, vault, item, error)
+        throw error
+    }
+}
+
+function foldedRevision(vault: VaultBook, item: string, number?: number): Revision {
+    const found = number === undefined ? vault.state.latest(item) : vault.state.revision(item, number)
+    if (found === undefined) throw new CoreFailure(vault.rows.has(item) ? "waiting" : "not_found")
+    ensure(!vault.state.isPurged(item), "not_found")
+    return found
+}
+
+/** Somebody may have written between my last sync and this answer: then it is judged after the next one. */
+function atOnce(vault: VaultBook, folded: Revision, number: number | undefined, answer: Answer): Revision {
+    const revision = asUint(answer["revision"])
+    if (revision === folded.revision) return folded
+    if (number === undefined && revision > folded.revision) throw new CoreFailure("waiting")
+    throw new Refused(vault.state.revisionOf(folded.item) >= revision ? "R12.items" : "R7.open")
+}
+
+async function openAnswer(vault: VaultBook, folded: Revision, answer: Answer): Promise<Opened> {
+    const epoch = asUint(answer["epoch"])
+    if (epoch < folded.epoch || folded.hash === null) throw new Refused("R7.open")
+    const dek = vault.ring.get(epoch)
+    if (dek === undefined) throw new CoreFailure("no_key")
+    const place = {
+        author: unhex(folded.author),
+        epoch,
+        item: unhex(folded.item),
+        revision: folded.revision,
+        team: vault.team.state.id,
+        vault: unhex(vault.id),
+    }
+    const { hash } = folded
+    const open = (part: "overview" | "details", other: Bytes): Promise<OpenedPart> =>
+        openPart(dek, { ...place, part }, asBytes(answer[part]), { hash, other })
+    const overview = await open("overview", asBytes(answer["c_details"], 32))
+    const details = await open("details", overview.commitment)
+    if (!equal(details.commitment, asBytes(answer["c_details"]))) throw new Refused("R7.hash")
+    const raw = { overview: decodePart(overview.text), details: decodePart(details.text) }
+    return {
+        overview: overviewOf(raw.overview),
+        details: detailsOf(raw.details),
+        revision: folded.revision,
+        author: vault.team.callOf(folded.author),
+        raw,
+        padded: { overview: overview.padded, details: details.padded },
+        commitments: { overview: overview.commitment, details: details.commitment },
+    }
+}
+
+function freezeItem(context: Context, vault: VaultBook, item: string, error: Refused): void {
+    vault.broken.add(item)
+    if (vault.rows.delete(item)) context.view.gone([item])
+    context.books.refuse(
+        error.refusal,
+        { team: vault.team.id, vault: vault.id, item },
+        { seq: vault.state.seq },
+    )
+    context.view.changed()
+}
+
+/** The revisions of an item, the newest first. From the verified chain: nothing is asked of the server. */
+export function historyOf(context: Context, vaultId: string, item: string) {
+    const vault = requireVault(context, vaultId)
+    const revisions: { revision: number; author: string; at: number }[] = []
+    for (let number = vault.state.revisionOf(item); number > 0; number--) {
+        const { author, at, hash } = vault.state.revision(item, number) as Revision
+        if (hash !== null) revisions.push({ revision: number, author: vault.team.callOf(author), at })
+    }
+    return revisions
+}

@@ -1,0 +1,304 @@
+/** An unlocked account: its folds, its timers, its rounds of sync and upkeep. Ends with the lock. */
+import { NONE } from "../chain/team.ts"
+import { hex, unhex } from "../crypto/bytes.ts"
+import { Refused } from "../crypto/errors.ts"
+import type { Snapshot } from "../worker/api.ts"
+import type { Me } from "./account.ts"
+import { wipe } from "./account.ts"
+import { Applier } from "./apply.ts"
+import { Books } from "./books.ts"
+import type { Bundle } from "./bundle.ts"
+import { Cache } from "./cache.ts"
+import type { Clock } from "./clock.ts"
+import type { Context } from "./context.ts"
+import { dropDraft } from "./drafts.ts"
+import { CoreFailure, Unanswered } from "./failure.ts"
+import { createTeam, createVault } from "./members.ts"
+import { Mutex, Mutexes } from "./mutex.ts"
+import { Outbox } from "./outbox.ts"
+import { PinBook } from "./pins.ts"
+import { fillRings } from "./ring.ts"
+import type { Settings } from "./settings.ts"
+import { readSettings } from "./settings.ts"
+import { Shelf } from "./shelf.ts"
+import type { Store } from "./store.ts"
+import { Sync } from "./sync.ts"
+import type { Server } from "./transport.ts"
+import { Upkeep } from "./upkeep.ts"
+import type { View } from "./view.ts"
+import { teamViews } from "./view.ts"
+
+const VISIBLE = 5_000 // ms between two rounds
+const HIDDEN = 60_000 // ms
+const UPLOAD = 60_000 // ms between two uploads of pins that others' links moved
+const SAVE = 2_000 // ms from a change to the cache
+
+export interface Parts {
+    readonly server: Server
+    readonly store: Store
+    readonly clock: Clock
+    readonly view: View
+    readonly origin: string
+    /** Other tabs of this browser look at once. */
+    readonly announce: () => void
+    /** The server ended the session. */
+    readonly ended: () => void
+}
+
+export class Session {
+    readonly context: Context
+    readonly settings: Settings
+    readonly #parts: Parts
+    readonly #cache: Cache
+    readonly #sync: Sync
+    readonly #upkeep: Upkeep
+    readonly #rounds = new Mutex()
+    #isVisible = true
+    #isClosed = false
+    #cancelPoll: () => void = () => undefined
+    #cancelSave: (() => void) | null = null
+    #uploadedAt = 0
+    #isPersonalChecked = false
+    isOnline = true
+    kitSaved: boolean
+
+    private constructor(parts: Parts, me: Me, bundle: Bundle, settings: Settings) {
+        const { server, store, clock, view, origin } = parts
+        const books = new Books()
+        const pins = new PinBook(server, store, me, () => headsOf(books))
+        const shelf = new Shelf(store, me)
+        const outbox = new Outbox(server, shelf, clock, (chain, seq) => books.hashAt(chain, seq))
+        const state = new Mutex()
+        const applier = new Applier(books, me, pins, view)
+        this.#parts = parts
+        this.settings = settings
+        this.kitSaved = bundle.kit_saved
+        this.#cache = new Cache(store, me)
+        this.#sync = new Sync(server, books, applier, state)
+        const sync = (): Promise<void> => this.#round()
+        const written = (): Promise<void> => this.#written()
+        this.context = {
+            ...{ me, server, clock, books, pins, shelf, outbox, view, origin },
+            ...{ state, writes: new Mutexes(), sync, written },
+        }
+        this.#upkeep = new Upkeep(this.context)
+    }
+
+    /** Load what this browser verified before, and show it. @throws {Refused} if pins do not open. */
+    static async open(parts: Parts, me: Me, bundle: Bundle, settings: Settings | null): Promise<Session> {
+        const session = new Session(parts, me, bundle, settings ?? (await readSettings(me, bundle.settings)))
+        const { books, pins, outbox } = session.context
+        await pins.load(bundle.pins)
+        await session.#cache.load(books)
+        await outbox.load()
+        for (const team of books.teams.values()) {
+            await fillRings(books, team, me.keyring)
+            for (const vault of team.vaults.values()) {
+                if (vault.right !== NONE) parts.view.rows(vault, [...vault.rows.values()])
+            }
+        }
+        return session
+    }
+
+    /** The page's part of the snapshot that an unlocked account fills. */
+    snapshot(): Pick<
+        Snapshot,
+        "teams" | "refusals" | "pending" | "online" | "kmsUnavailable" | "newBrowser" | "kitSaved"
+    > {
+        const { books, outbox, pins } = this.context
+        const teams = teamViews(books)
+        return {
+            teams,
+            refusals: [...books.refusals.values()],
+            pending: outbox.pending,
+            online: this.isOnline,
+            kmsUnavailable: teams.some((team) => team.state === "kms_unavailable"),
+            newBrowser: pins.isNew,
+            kitSaved: this.kitSaved,
+        }
+    }
+
+    /** Begin to look, now and from then on. */
+    startPolling(): void {
+        void this.look().finally(() => this.#schedule())
+    }
+
+    setVisible(visible: boolean): void {
+        const wasVisible = this.#isVisible
+        this.#isVisible = visible
+        this.#cancelPoll()
+        if (visible && !wasVisible) this.startPolling()
+        else this.#schedule()
+    }
+
+    #schedule(): void {
+        this.#cancelPoll()
+        if (this.#isClosed) return
+        const wait = this.#isVisible ? VISIBLE : HIDDEN
+        this.#cancelPoll = this.#parts.clock.after(wait, () => this.startPolling())
+    }
+
+    /** One look in the background: its failures are states, not errors. */
+    async look(): Promise<void> {
+        try {
+            await this.syncNow()
+        } catch (error) {
+            this.#noteFailure(error)
+        }
+    }
+
+    /** Sync, then what a client does unasked; again if that changed something. */
+    async syncNow(): Promise<void> {
+        await this.#round()
+        await this.#flush()
+        const before = this.#heads()
+        await this.#ensurePersonal()
+        if (!this.#isClosed) await this.#upkeep.run()
+        if (!this.#isClosed && this.#heads() !== before) await this.#round()
+        await this.#uploadNow(false)
+        this.context.view.changed()
+    }
+
+    async #round(): Promise<void> {
+        await this.#rounds.run(async () => {
+            if (this.#isClosed) throw new CoreFailure("locked")
+            const before = this.#heads()
+            await this.#sync.run()
+            this.#setOnline(true)
+            if (this.#heads() === before) return
+            await this.context.pins.keep()
+            this.#saveSoon()
+        })
+    }
+
+    #heads(): string {
+        const { teams } = this.context.books
+        const heads: string[] = []
+        for (const team of teams.values()) {
+            heads.push(`${team.id}${team.state.seq}/${team.extras.stir}`)
+            for (const vault of team.vaults.values())
+                heads.push(`${vault.id}${vault.state.seq}/${vault.rows.size}`)
+        }
+        return heads.join()
+    }
+
+    async #flush(): Promise<void> {
+        const { outbox, shelf, view } = this.context
+        if (outbox.pending === 0) return
+        const outcomes = await outbox.flush()
+        for (const { result, draft } of outcomes) {
+            if (result === "done" && draft !== null) await dropDraft(shelf, draft)
+            view.notice(result === "done" ? "sent" : "draft_kept")
+        }
+        if (outcomes.length > 0) await this.#round()
+    }
+
+    /** A personal team with one vault, made at the first unlock of an account. */
+    async #ensurePersonal(): Promise<void> {
+        const { books, view } = this.context
+        if (this.#isPersonalChecked || books.refusals.size > 0) return
+        const account = hex(this.context.me.account)
+        const personal = [...books.teams.values()].find(
+            (team) => team.state.kind === "personal" && team.state.byAccount(account),
+        )
+        try {
+            const id =
+                personal?.id ?? (await createTeam(this.context, "personal", "Personal", this.settings.name))
+            if (books.teams.get(id)?.state.vaults.size === 0) await createVault(this.context, id, "Personal")
+            this.#isPersonalChecked = true
+        } catch (error) {
+            // It exists: it comes with a sync, and counts if its chain carries me.
+            if (!(error instanceof CoreFailure) || error.code !== "personal_exists") throw error
+            this.#isPersonalChecked = true
+            this.#sync.reset()
+        }
+        view.changed()
+    }
+
+    async #written(): Promise<void> {
+        this.#parts.announce()
+        this.#saveSoon()
+        await this.context.pins.keep()
+        await this.#uploadNow(true)
+        this.context.view.changed()
+    }
+
+    /** Own writes at once, others' at most once a minute. What fails here is tried again at the next occasion. */
+    async #uploadNow(isOwn: boolean): Promise<void> {
+        const now = this.#parts.clock.now()
+        if (!this.context.pins.isDirty || (!isOwn && now - this.#uploadedAt < UPLOAD)) return
+        this.#uploadedAt = now
+        try {
+            await this.context.pins.upload()
+        } catch (error) {
+            if (error instanceof Refused) throw error
+            if (!(error instanceof CoreFailure)) throw error
+        }
+    }
+
+    #saveSoon(): void {
+        this.#cancelSave ??= this.#parts.clock.after(SAVE, () => {
+            this.#cancelSave = null
+            void this.#saveNow()
+        })
+    }
+
+    async #saveNow(): Promise<void> {
+        if (this.#isClosed) return
+        try {
+            await this.context.state.run(() => this.#cache.save(this.context.books))
+        } catch {
+            // A full or broken store costs time at the next visit, nothing else.
+            this.context.view.notice("cache_failed")
+        }
+    }
+
+    #noteFailure(error: unknown): void {
+        if (error instanceof Unanswered) this.#setOnline(false)
+        else if (
+            error instanceof CoreFailure &&
+            (error.code === "not_signed_in" || error.code === "unauthenticated")
+        )
+            this.#parts.ended()
+        else if (error instanceof Refused) this.context.books.refuse(error.refusal, {}, {})
+        else if (!(error instanceof CoreFailure)) this.context.view.notice("sync_failed")
+        this.context.view.changed()
+    }
+
+    #setOnline(online: boolean): void {
+        if (this.isOnline === online) return
+        this.isOnline = online
+        this.context.view.changed()
+    }
+
+    /** Stop, keep what can be kept, and overwrite the keys. */
+    async close(): Promise<void> {
+        this.#cancelPoll()
+        this.#cancelSave?.()
+        await this.#saveNow()
+        await this.#uploadNow(true).catch(() => undefined)
+        this.#isClosed = true
+        await this.context.state.run(async () => this.context.books.wipe())
+        wipe(this.context.me)
+    }
+}
+
+function headsOf(books: Books) {
+    const teams = []
+    const vaults = []
+    for (const team of books.teams.values()) {
+        const { state } = team
+        if (team.isFrozen) continue
+        teams.push({ genesis: state.hashes.at(0), hash: state.head, seq: state.seq, team: state.id })
+        for (const vault of team.vaults.values()) {
+            if (vault.refusal !== null || vault.state.seq === 0) continue
+            vaults.push({
+                hash: vault.state.head,
+                seq: vault.state.seq,
+                team: state.id,
+                vault: unhex(vault.id),
+            })
+        }
+    }
+    return { teams, vaults }
+}

@@ -1,0 +1,197 @@
+/**
+ * What an unlocked client does unasked after a sync: confirm who was invited as member or auditor, seal what is pending,
+ * complete the way back to older keys, report what opens. Recipients come from the fold; the server's lists only hint.
+ */
+import { NONE } from "../chain/team.ts"
+import type { Bytes } from "../crypto/bytes.ts"
+import { hex, unhex } from "../crypto/bytes.ts"
+import type { Value } from "../crypto/cbor.ts"
+import { encode } from "../crypto/cbor.ts"
+import { makeGrant, parseGrant } from "../crypto/grants.ts"
+import type { Dek } from "../crypto/keys.ts"
+import { sealOldDek } from "../crypto/wraps.ts"
+import type { TeamBook, VaultBook } from "./books.ts"
+import type { Context } from "./context.ts"
+import { CoreFailure, Unanswered } from "./failure.ts"
+import { uuid } from "./ids.ts"
+import { grantValue, teamPath, vaultPath } from "./links.ts"
+import { confirmMember, confirmsAlone } from "./members.ts"
+import type { GrantRow, PendingRow } from "./records.ts"
+import { grantKey, placeOf, reachOf } from "./ring.ts"
+import { rotateVault } from "./write.ts"
+
+export class Upkeep {
+    readonly #context: Context
+    /** What was tried and failed for good, or was done and is not in the server's lists yet. */
+    readonly #done = new Set<string>()
+    /** Pending recipients that the fold does not name; named twice at the same head, they are refused. */
+    #strangers = new Map<string, number>()
+
+    constructor(context: Context) {
+        this.#context = context
+    }
+
+    /** One round over all teams. Never rejects for one team's sake: the next round tries again. */
+    async run(): Promise<void> {
+        for (const team of [...this.#context.books.teams.values()]) {
+            if (team.isFrozen || team.isKmsUnavailable || team.isMissing || team.me === undefined) continue
+            await this.#quietly(() => this.#confirm(team))
+            await this.#quietly(() => this.#seal(team))
+            for (const vault of team.vaults.values()) {
+                if (vault.refusal === null && vault.right !== NONE)
+                    await this.#quietly(() => this.#complete(vault))
+            }
+            await this.#quietly(() => this.#report(team))
+        }
+    }
+
+    /** A definite "no" of the server is not an error here: somebody else was faster, or the folds have moved. */
+    async #quietly(job: () => Promise<void>): Promise<void> {
+        try {
+            await job()
+        } catch (error) {
+            if (
+                !(error instanceof CoreFailure) ||
+                error instanceof Unanswered ||
+                error.code === "not_signed_in"
+            )
+                throw error
+        }
+    }
+
+    async #confirm(team: TeamBook): Promise<void> {
+        const { me } = team
+        if (me === undefined || (me.role !== "owner" && me.role !== "admin")) return
+        for (const row of [...team.extras.waiting]) {
+            const invite = team.state.invites.get(row.invite)
+            const key = `confirm/${row.invite}/${hex(row.by_identity)}`
+            if (
+                invite === undefined ||
+                invite.state !== "open" ||
+                !confirmsAlone(invite.role) ||
+                this.#done.has(key)
+            )
+                continue
+            if (this.#context.clock.now() > invite.expiry) continue
+            this.#done.add(key)
+            await this.#quietly(() => confirmMember(this.#context, team.id, row.invite))
+        }
+    }
+
+    /** Grants for those who hold a right on my fold and have no key yet. */
+    async #seal(team: TeamBook): Promise<void> {
+        const strangers = new Map<string, number>()
+        const grants: Value[] = []
+        const sealed: string[] = []
+        for (const row of team.extras.pending) {
+            const vault = team.vaults.get(row.vault)
+            if (
+                vault === undefined ||
+                vault.refusal !== null ||
+                !vault.mayManage ||
+                row.epoch !== vault.epoch
+            )
+                continue
+            const key = `grant/${row.vault}/${row.epoch}/${row.to}/${team.state.seq}`
+            if (this.#done.has(key)) continue
+            if (vault.dek === undefined) {
+                await this.#replaceBroken(vault)
+                continue
+            }
+            const grant = this.#grantFor(team, vault, vault.dek, row, strangers)
+            if (grant === null) continue
+            grants.push(grant)
+            sealed.push(key)
+        }
+        this.#strangers = strangers
+        if (grants.length === 0) return
+        await this.#context.server.call("POST", teamPath(team, "grants"), { grants })
+        for (const key of sealed) this.#done.add(key)
+    }
+
+    #grantFor(
+        team: TeamBook,
+        vault: VaultBook,
+        dek: Dek,
+        row: PendingRow,
+        strangers: Map<string, number>,
+    ): Value | null {
+        const to = team.state.byFp(unhex(row.to))
+        if (to !== undefined && team.state.rightAt(vault.id, to.id) !== NONE) {
+            const head = { hash: team.state.head, seq: team.state.seq }
+            return grantValue(
+                makeGrant(this.#context.me.keyring, dek, placeOf(vault, vault.epoch), to, head).stored,
+            )
+        }
+        const key = `${vault.id}/${row.to}`
+        if (this.#strangers.get(key) === team.state.seq) {
+            // The list was read at a head that I have folded, and it names a key that is not there: nothing is sealed.
+            this.#context.books.refuse(
+                "R1.recipient",
+                { team: team.id, vault: vault.id },
+                { fp: row.to, seq: team.state.seq },
+            )
+            this.#context.view.changed()
+        }
+        strangers.set(key, team.state.seq)
+        return null
+    }
+
+    /** A key that came and does not open is no key: change it before anything is sealed. */
+    async #replaceBroken(vault: VaultBook): Promise<void> {
+        if (vault.hasBrokenGrant) await rotateVault(this.#context, vault.id)
+    }
+
+    /** Whoever holds an older key and the open one adds the way from this to that, if there is none. */
+    async #complete(vault: VaultBook): Promise<void> {
+        const { dek, epoch } = vault
+        if (dek === undefined || vault.ring.size < 2) return
+        const reach = await reachOf(vault, epoch)
+        const olds: { from: number; to: number; blob: Bytes }[] = []
+        for (const [from, older] of vault.ring) {
+            if (from >= epoch || reach.has(from)) continue
+            olds.push({ from, to: epoch, blob: await sealOldDek(dek, placeOf(vault, epoch), older, from) })
+        }
+        const key = `olds/${vault.id}/${epoch}/${olds.map(({ from }) => from).join()}`
+        if (olds.length === 0 || this.#done.has(key)) return
+        await this.#context.server.call("POST", vaultPath(vault, "olds"), { olds })
+        this.#done.add(key)
+    }
+
+    /** Say which grants open, once everything that opened before can be reached from them. */
+    async #report(team: TeamBook): Promise<void> {
+        const opened: Value[] = []
+        const broken: Value[] = []
+        const told: string[] = []
+        for (const row of team.extras.grants) {
+            const key = `report/${grantKey(row)}`
+            const memo = team.memo.get(grantKey(row))
+            if (memo === undefined || row.opened || this.#done.has(key)) continue
+            const named = readGrant(row)
+            if (named === null) continue
+            const value = { vault: unhex(row.vault), epoch: named.epoch, from: named.from }
+            if (memo !== "opened") broken.push(value)
+            else if (await this.#reachesAll(team, row.vault, named.epoch)) opened.push(value)
+            else continue
+            told.push(key)
+        }
+        if (told.length === 0) return
+        await this.#context.server.call("POST", `teams/${uuid(team.id)}/grants/reports`, { opened, broken })
+        for (const key of told) this.#done.add(key)
+    }
+
+    async #reachesAll(team: TeamBook, id: string, epoch: number): Promise<boolean> {
+        const vault = team.vaults.get(id)
+        if (vault === undefined) return false
+        const reach = await reachOf(vault, epoch)
+        return [...vault.ring.keys()].every((held) => held > epoch || reach.has(held))
+    }
+}
+
+function readGrant(row: GrantRow) {
+    try {
+        return parseGrant(encode({ grant: row.grant, sig: row.sig }))
+    } catch {
+        return null
+    }
+}
