@@ -97,14 +97,10 @@ def login_finish(request: HttpRequest, *, handle: bytes, ke3: bytes) -> User | N
     except LoginRefused:
         # Into the deployment's log for accounts and nobodies alike: the same rows, the same time.
         with unit_of_work():
-            record(
-                action=Action.ACCOUNT_SIGN_IN_FAILED, scope=Scope.deployment(), subject=account
-            )
+            record(action=Action.ACCOUNT_SIGN_IN_FAILED, scope=Scope.deployment(), subject=account)
         raise
     give_back(kept["counted"])
-    user = User.objects.filter(
-        pk=account, is_active=True, opaquerecord__cred=kept["cred"]
-    ).first()
+    user = User.objects.filter(pk=account, is_active=True, opaquerecord__cred=kept["cred"]).first()
     if user is None:
         raise LoginRefused  # switched off, or the password was changed between start and finish
     return sign_in(request, user, method="opaque")
@@ -134,9 +130,7 @@ def sign_out(request: HttpRequest) -> None:
     logout(request)
     if isinstance(user, User):
         with unit_of_work():
-            record(
-                action=Action.ACCOUNT_SIGNED_OUT, scope=Scope.account(user.id), actor_id=user.id
-            )
+            record(action=Action.ACCOUNT_SIGNED_OUT, scope=Scope.account(user.id), actor_id=user.id)
 
 
 def pending_stage(request: HttpRequest) -> str | None:
@@ -190,9 +184,7 @@ def credential_of(kek: OpenedKek, row: OpaqueRecord) -> Credential:
     return Credential(row.account_id, bytes(row.cred), row.login_key_id, bytes(opened))
 
 
-def _credential(
-    kek: OpenedKek, deployment: Deployment, keys: ServerKeys, email: str
-) -> Credential:
+def _credential(kek: OpenedKek, deployment: Deployment, keys: ServerKeys, email: str) -> Credential:
     """Return the account's credential, or what stands in for one: the same work either way."""
     row = OpaqueRecord.objects.filter(account__email=email, account__is_active=True).first()
     nobody = synthetic_credential(keys, email)

@@ -48,9 +48,7 @@ def session_end(user: User, *, session_id: int) -> None:
         raise AccessDenied
     with unit_of_work():
         row.end()
-        record(
-            action=Action.ACCOUNT_SESSION_ENDED, scope=Scope.account(user.id), actor_id=user.id
-        )
+        record(action=Action.ACCOUNT_SESSION_ENDED, scope=Scope.account(user.id), actor_id=user.id)
 
 
 def purge_sessions() -> None:

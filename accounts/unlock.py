@@ -7,11 +7,12 @@ import time
 from typing import Final
 from uuid import UUID
 
+from django.contrib.auth import logout
 from django.http import HttpRequest
 
 from accounts.errors import StepUpRequired, Unauthenticated
 from accounts.limits import UNLOCK_MISSES, count_miss, take_back_miss
-from accounts.login import answer_ke1, credential_of, points_of, sign_out
+from accounts.login import answer_ke1, credential_of, points_of
 from accounts.models import OpaqueRecord, User
 from accounts.opaque import LoginRefused, check_points, server_keys, verify_login
 from accounts.tickets import TicketGone, session_hash, ticket_take
@@ -102,7 +103,5 @@ def _same(kept: dict[str, bytes], user: User) -> None:
 
 def _end(request: HttpRequest, user: User) -> None:
     with unit_of_work():
-        record(
-            action=Action.ACCOUNT_SESSION_ENDED, scope=Scope.account(user.id), actor_id=user.id
-        )
-    sign_out(request)
+        record(action=Action.ACCOUNT_SESSION_ENDED, scope=Scope.account(user.id), actor_id=user.id)
+    logout(request)

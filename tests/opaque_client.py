@@ -138,7 +138,12 @@ def signup_upload(account: Account, answer: Answer, state: bytes) -> dict[str, A
     account.amk, account.kit_code = secrets.token_bytes(32), secrets.token_bytes(32)
     registered = register(account.password, answer.body["response"], state)
     account.server_key = registered.server_key
-    seeds = {"box": secrets.token_bytes(32), "identity": secrets.token_bytes(32), "suite": 1, "v": 1}
+    seeds = {
+        "box": secrets.token_bytes(32),
+        "identity": secrets.token_bytes(32),
+        "suite": 1,
+        "v": 1,
+    }
     with Amk(account.amk) as amk:
         keyring = seal(amk, KEYRING, {"account": account.id, "counter": 1}, cbor.dumps(seeds))
     wraps = [wrap_amk(account, registered, kind) for kind in ("auk", "kit")]

@@ -133,7 +133,9 @@ def test_every_answer_is_one_call_to_kms(ana: Person, browser_api: Browser) -> N
 @pytest.mark.parametrize(
     "ke1", [bytes(96), b"\xff" * 96, b"\xff" * 32 + bytes(64)], ids=["zero", "ff", "point"]
 )
-def test_a_malformed_ke1_costs_no_call_and_no_try(ana: Person, browser_api: Browser, ke1: bytes) -> None:
+def test_a_malformed_ke1_costs_no_call_and_no_try(
+    ana: Person, browser_api: Browser, ke1: bytes
+) -> None:
     before = macs()
     api = browser_api()
     for _ in range(8):
