@@ -16,8 +16,27 @@ export default defineConfig({
     },
     worker: { format: "es" },
     test: {
-        environment: "happy-dom",
-        include: ["tests/**/*.test.ts"],
         passWithNoTests: false,
+        projects: [
+            {
+                extends: true,
+                test: {
+                    name: "unit",
+                    environment: "happy-dom",
+                    include: ["tests/**/*.test.ts"],
+                    exclude: ["tests/**/*.server.test.ts"],
+                },
+            },
+            {
+                // Against the whole product, which is started once for all of them.
+                extends: true,
+                test: {
+                    name: "server",
+                    environment: "node",
+                    include: ["tests/**/*.server.test.ts"],
+                    globalSetup: "tests/core/server.ts",
+                },
+            },
+        ],
     },
 })

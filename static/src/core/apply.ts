@@ -1,6 +1,6 @@
 /** From what the server says to what this client holds: links are folded, rows are opened and held against the fold. */
 import type { RefusalId } from "../chain/refusals.ts"
-import { NONE, stepParsed, TeamState } from "../chain/team.ts"
+import { NONE, stepParsed, type TeamState } from "../chain/team.ts"
 import { cutVerdict, judgeCuts, step as stepVault } from "../chain/vault.ts"
 import type { Bytes } from "../crypto/bytes.ts"
 import { equal, hex } from "../crypto/bytes.ts"

@@ -1,0 +1,133 @@
+/** A browser of somebody, as far as the core knows: cookies, a store, a clock, what the page was told. */
+import { readdirSync, readFileSync } from "node:fs"
+import { systemClock } from "../../src/core/clock.ts"
+import { CoffretCore } from "../../src/core/core.ts"
+import { MemoryStore } from "../../src/core/store.ts"
+import type { Method, Response, Transport } from "../../src/core/transport.ts"
+import { HttpTransport } from "../../src/core/transport.ts"
+import type { Event, Kit, Row, Snapshot } from "../../src/worker/api.ts"
+
+export const PASSWORD = "correct horse battery staple 42"
+
+/** `fetch` with cookies, as a browser has them. */
+export function cookieFetch(): typeof fetch {
+    const jar = new Map<string, string>()
+    return async (input, init) => {
+        const headers = new Headers(init?.headers)
+        headers.set("cookie", [...jar].map(([name, value]) => `${name}=${value}`).join("; "))
+        const answer = await fetch(input, { ...init, headers })
+        for (const line of answer.headers.getSetCookie()) {
+            const [pair = ""] = line.split(";")
+            const at = pair.indexOf("=")
+            jar.set(pair.slice(0, at).trim(), pair.slice(at + 1))
+        }
+        return answer
+    }
+}
+
+export type Bend = (method: Method, path: string, send: () => Promise<Response>) => Promise<Response>
+
+/** A transport that a test may bend: to lose answers, or to lie. It also keeps what was sent. */
+export class BentTransport implements Transport {
+    readonly #inner: Transport
+    bend: Bend | null = null
+    readonly sent: { method: Method; path: string; body: Uint8Array | null }[] = []
+
+    constructor(inner: Transport) {
+        this.#inner = inner
+    }
+
+    async request(...args: Parameters<Transport["request"]>): Promise<Response> {
+        const [method, path, body] = args
+        this.sent.push({ method, path, body })
+        const send = () => this.#inner.request(...args)
+        return this.bend === null ? send() : this.bend(method, path, send)
+    }
+}
+
+export class Device {
+    readonly store: MemoryStore
+    readonly transport: BentTransport
+    readonly core: CoffretCore
+    readonly notices: string[] = []
+    readonly rows = new Map<string, Row>()
+    readonly #folder: string
+    kit: Kit | null = null
+
+    constructor(url: string, folder: string, store = new MemoryStore(), fetcher = cookieFetch()) {
+        this.#folder = folder
+        this.store = store
+        this.transport = new BentTransport(new HttpTransport(url, fetcher))
+        this.core = new CoffretCore({
+            transport: this.transport,
+            store,
+            clock: { ...systemClock, after: (ms, run) => (ms >= 1_000 ? () => undefined : systemClock.after(ms, run)) },
+            emit: (event) => this.#heard(event),
+            origin: url,
+            channel: { post: () => undefined, listen: () => undefined },
+            missing: null,
+        })
+    }
+
+    get snapshot(): Snapshot {
+        return this.core.snapshot()
+    }
+
+    /** Sign up, with the code from the mail, up to an open core. */
+    async signUp(email: string, name: string): Promise<this> {
+        await this.core.start()
+        this.kit = await this.core.signUp(email, name, PASSWORD)
+        await this.core.confirmCode(await this.codeFor(email))
+        await this.core.kitSaved()
+        await this.core.syncNow()
+        return this
+    }
+
+    async signIn(email: string, password = PASSWORD): Promise<this> {
+        await this.core.start()
+        await this.core.signIn(email, password)
+        await this.core.syncNow()
+        return this
+    }
+
+    async codeFor(email: string): Promise<string> {
+        for (let tries = 0; tries < 100; tries++) {
+            for (const mail of this.#mails()) {
+                const code = /^\s*(\d{6})\s*$/m.exec(mail) ?? /\b(\d{6})\b/.exec(mail)
+                if (mail.includes(`To: ${email}`) && code !== null) return code[1] as string
+            }
+            await new Promise((resolve) => setTimeout(resolve, 100))
+        }
+        throw new Error(`no mail to ${email}`)
+    }
+
+    #mails(): string[] {
+        const folder = `${this.#folder}/mail`
+        try {
+            const names = readdirSync(folder).filter((name) => name.endsWith(".eml"))
+            return names.sort().reverse().map((name) => readFileSync(`${folder}/${name}`, "utf-8"))
+        } catch {
+            return []
+        }
+    }
+
+    team(kind: "team" | "personal" = "team") {
+        const found = this.snapshot.teams.find((team) => team.kind === kind)
+        if (found === undefined) throw new Error(`no ${kind}`)
+        return found
+    }
+
+    vault(id: string) {
+        const found = this.snapshot.teams.flatMap((team) => team.vaults).find((vault) => vault.id === id)
+        if (found === undefined) throw new Error("no such vault")
+        return found
+    }
+
+    #heard(event: Event): void {
+        if (event.kind === "notice") this.notices.push(event.code)
+        if (event.kind !== "rows") return
+        if (event.reset) this.rows.clear()
+        for (const row of event.rows) this.rows.set(row.id, row)
+        for (const id of event.gone) this.rows.delete(id)
+    }
+}

@@ -1,0 +1,26 @@
+"""The whole product for a test in another language: `python -m tests.serve`.
+
+Prints one line of JSON, `{"url": ..., "folder": ...}`, once it answers; ends when its input is
+closed, so that no server outlives the test that started it.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.product import product
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    with tempfile.TemporaryDirectory(prefix="coffret-") as folder:
+        # PostgreSQL runs as another user where the test runs as root.
+        Path(folder).chmod(0o755)
+        with product(Path(folder) / "data") as running:
+            print(json.dumps({"url": running.url, "folder": str(running.folder)}), flush=True)
+            sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
