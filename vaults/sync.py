@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+import psycopg
 from django.db import connection
 
 from accounts.errors import AccessDenied
@@ -241,6 +242,7 @@ def _binary(sql: str, values: list[Any]) -> list[Any]:
     connection.ensure_connection()
     if connection.connection is None:
         raise AccessDenied
-    with connection.connection.cursor(binary=True) as cursor:
-        cursor.execute(sql, values)
+    # Django's own cursors bind on the client's side, and those cannot ask for binary results.
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(sql, values, binary=True)
         return list(cursor.fetchall())
