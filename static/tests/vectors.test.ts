@@ -78,7 +78,22 @@ type Case = Record<Always, string> & Input
 type Input = { readonly [F in Field]?: string }
 
 function read(file: string): unknown {
-    return JSON.parse(readFileSync(new URL(file, FOLDER), "utf8"))
+    const content: unknown = JSON.parse(readFileSync(new URL(file, FOLDER), "utf8"))
+    return content !== null && typeof content === "object" && "pool" in content
+        ? unpooled(content as Pooled)
+        : content
+}
+
+/** Cases whose lists name links by their place in a pool, since many cases share a beginning. */
+interface Pooled {
+    readonly pool: readonly string[]
+    readonly cases: readonly Readonly<Record<string, unknown>>[]
+}
+
+function unpooled({ pool, cases: rows }: Pooled): unknown {
+    const links = (row: Readonly<Record<string, unknown>>, field: string) =>
+        field in row ? { [field]: (row[field] as number[]).map((place) => pool[place]) } : {}
+    return rows.map((row) => ({ ...row, ...links(row, "team"), ...links(row, "links") }))
 }
 
 /** The cases of a file; one without any is a mistake. */

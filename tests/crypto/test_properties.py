@@ -89,6 +89,13 @@ def test_cbor_takes_no_other_value(value: object):
         cbor.dumps({"a": [value]})
 
 
+def test_cbor_takes_six_levels_and_no_seventh():
+    six: object = {"a": [{"a": [{"a": [1]}]}]}
+    assert cbor.loads(cbor.dumps(six)) == six
+    with pytest.raises(cbor.CborError):
+        cbor.dumps([six])
+
+
 @given(st.binary(max_size=2000), st.data())
 def test_no_bit_of_a_seal_can_be_changed(plaintext: bytes, data: st.DataObject):
     with keys.Kek.generate() as kek:

@@ -5,17 +5,15 @@ of the JSON, and then followed on the other side.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 from tests.vectors import primitives
 from tests.vectors.grant_cases import grant_cases
 from tests.vectors.link_cases import accept_cases, link_cases
+from tests.vectors.reading import FOLDER, pooled
 from tests.vectors.seal_cases import seal_cases
 from tests.vectors.team_cases import team_chain_cases
 from tests.vectors.vault_cases import vault_chain_cases
-
-FOLDER = Path(__file__).parent
 
 
 def all_vectors() -> dict[str, str]:
@@ -29,9 +27,9 @@ def all_vectors() -> dict[str, str]:
         "parts": primitives.part_cases(),
         "links": link_cases(),
         "accept": accept_cases(),
-        "team_chains": team_chain_cases(),
-        "vault_chains": vault_chain_cases(),
-        "grants": grant_cases(),
+        "team_chains": pooled(team_chain_cases()),
+        "vault_chains": pooled(vault_chain_cases()),
+        "grants": pooled(grant_cases()),
     }
     return {
         f"{name}.json": json.dumps(content, indent=1) + "\n" for name, content in contents.items()

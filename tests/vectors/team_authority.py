@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.chains import Person, TeamBuilder
 from tests.vectors.primitives import Case
-from tests.vectors.team_case import judged, profile_link
+from tests.vectors.team_case import case_of, judged, profile_link
 
 
 def role_cases() -> Iterator[Case]:
@@ -32,8 +32,28 @@ def role_cases() -> Iterator[Case]:
         "vault_rotate": (None, None, None, "T2.write"),
     }
     for place, role in enumerate(("owner", "admin", "member", "auditor")):
+        allowed = []
         for what, row in verdicts.items():
-            yield _role_case(role, what, row[place])
+            if row[place] is None and what not in _LAST:
+                allowed.append(what)
+            else:
+                yield _role_case(role, what, row[place])
+        yield _all_allowed(role, allowed)
+
+
+# After these nobody is left who could go on as before.
+_LAST = {"leave", "set_role of owner", "remove_member owner"}
+
+
+def _all_allowed(role: str, allowed: list[str]) -> Case:
+    """One chain of everything that the role may do."""
+    team = TeamBuilder(f"{role} may")
+    vault = team.vault_create(team.founder)
+    held = {vault: "manage"} if role != "auditor" else {}
+    actor = team.recruit("actor", role=role, vaults=held)
+    for what in allowed:
+        team.append(_authority_link(team, actor, what, vault))
+    return case_of(f"{role}: {', '.join(allowed)}", team.links, None)
 
 
 def _role_case(role: str, what: str, refusal: str | None) -> Case:
@@ -43,7 +63,7 @@ def _role_case(role: str, what: str, refusal: str | None) -> Case:
     if what in {"leave", "set_role auditor", "remove_member"} or link_type.startswith("vault"):
         vault = team.vault_create(team.founder)
     held = {vault: "manage"} if vault and role != "auditor" else {}
-    if role == "owner" and what not in {"leave", "set_role of owner", "remove_member owner"}:
+    if role == "owner" and what not in _LAST:
         actor = team.founder
     else:
         actor = team.recruit("actor", role=role, vaults=held)
