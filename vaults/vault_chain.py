@@ -180,12 +180,13 @@ def check_grant(team: TeamState, member: bytes, grant: ParsedGrant) -> None:
         Waiting: the sender had seen more of the team.
     """
     need(grant.team == team.id, "T5.chain")
+    head = grant.head.seq
+    # Before all that the team is asked: the vault or the epoch may be among the links not yet here.
+    if head > team.seq:
+        raise Waiting
     vault = team.vaults.get(grant.vault)
     if vault is None or not 1 <= grant.epoch <= vault.epoch:
         raise Refused("T7.place")
-    head = grant.head.seq
-    if head > team.seq:
-        raise Waiting
     need(team.head_at(head) == grant.head.hash, "T7.head")
     sender = team.member_by_fp(grant.sender, head)
     if sender is None:
@@ -194,7 +195,8 @@ def check_grant(team: TeamState, member: bytes, grant: ParsedGrant) -> None:
     epoch = vault.epochs[grant.epoch - 1]
     made_epoch = (epoch.signer, epoch.seq) == (sender.id, head)
     need(made_epoch or team.right_at(vault.id, sender.id, head) == MANAGE, "T7.authority")
-    need(grant.to == team.members[member].fp, "T7.to")
+    recipient = team.members.get(member)
+    need(recipient and grant.to == recipient.fp, "T7.to")
     need(vault.right(member) and team.right_at(vault.id, member, head), "T7.right")
     need(head >= vault.since[member], "T7.since")
 

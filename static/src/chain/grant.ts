@@ -32,18 +32,20 @@ export function grantVerdict(team: TeamState, me: Me, stored: Uint8Array): Dek {
 
 function checkGrant(team: TeamState, me: Me, grant: Grant): void {
     need(equal(grant.team, team.id), "T5.chain")
+    const { seq, hash } = grant.head
+    // Before all that the team is asked: the vault or the epoch may be among the links not yet here.
+    if (seq > team.seq) throw new Waiting()
     const vault = team.vaults.get(hex(grant.vault))
     const epoch = vault?.epochs[grant.epoch - 1]
     need(vault !== undefined && epoch !== undefined, "T7.place")
-    const { seq, hash } = grant.head
-    if (seq > team.seq) throw new Waiting()
     need(team.hashes.is(seq, hash), "T7.head")
     const sender = team.byFp(grant.from, seq)
     need(sender !== undefined, "T7.sender")
     need(verifyGrant(grant, sender.identity), "T7.sig")
     const madeEpoch = epoch.signer === sender.id && epoch.seq === seq
     need(madeEpoch || vault.rightAt(sender.id, seq) === MANAGE, "T7.authority")
-    need(equal(grant.to, me.keyring.fp), "T7.to")
+    const mine = team.members.get(me.member)?.fp
+    need(mine !== undefined && equal(grant.to, mine) && equal(mine, me.keyring.fp), "T7.to")
     checkMine(team, vault, me.member, seq)
 }
 
