@@ -54,7 +54,8 @@ def apply_set_role(step: Step) -> None:
     step.state.owners += (role == "owner") - (subject.role == "owner")
     demoted = RANK[role] < RANK[subject.role]
     subject.role = role
-    kill_invites(step.state, subject, demoted=demoted)
+    if demoted:
+        kill_invites(step.state, subject)
 
 
 def check_remove_member(step: Step) -> None:
@@ -70,7 +71,7 @@ def apply_remove_member(step: Step) -> None:
     for vault in step.state.held(subject.id):
         step.state.take(step.state.vaults[vault], subject.id, step.link.seq)
     step.state.dismiss(subject, step.link.seq)
-    kill_invites(step.state, subject, demoted=True)
+    kill_invites(step.state, subject)
 
 
 def check_set_profile(step: Step) -> None:

@@ -1,7 +1,7 @@
 """What a team chain folds to. Asked by services and by the vault fold; changed by `fold` alone."""
 
 import hashlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -64,6 +64,12 @@ class Invite:
     actor: bytes
     body: dict[str, Any]  # of the invite link
     state: str = "open"  # open, used, revoked, dead
+
+    def leads_into(self, vault: bytes) -> bool:
+        """Whether it gives a right in this vault."""
+        given = self.body["vaults"]  # ascending
+        place = bisect_left(given, vault, key=lambda entry: entry["vault"])
+        return place < len(given) and given[place]["vault"] == vault
 
 
 class Epoch(NamedTuple):

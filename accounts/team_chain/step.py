@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from accounts.team_chain.state import MANAGE, Cut, Member, TeamState, Vault
+from accounts.team_chain.state import Cut, Member, TeamState, Vault
 from vaults.crypto.errors import Refused
 from vaults.crypto.links import ParsedLink
 
@@ -63,10 +63,12 @@ def apply_cut(step: Step) -> None:
         )
 
 
-def kill_invites(state: TeamState, member: Member, *, demoted: bool) -> None:
-    """An invite dies with what carried it. Only a link about its actor can do that."""
+def kill_invites(state: TeamState, member: Member, vault: bytes | None = None) -> None:
+    """End the open invites of a member who lost role or place, or manage in `vault`: those into it.
+
+    What carries an open invite holds until a link about its actor takes it away. So only such
+    links call this, and no link pays for looking at rights that it does not touch.
+    """
     for invite in state.open_invites(member.id):
-        if demoted or any(
-            state.right(entry["vault"], member.id) < MANAGE for entry in invite.body["vaults"]
-        ):
+        if vault is None or invite.leads_into(vault):
             state.close(invite, "dead")

@@ -46,9 +46,11 @@ def apply_vault_grant(step: Step) -> None:
         step.state.vaults[step.link.body["vault"]],
         step.state.members[step.link.body["member"]],
     )
+    managed = vault.right(subject.id) == MANAGE
     apply_cut(step)
     step.state.give(vault, subject.id, RIGHTS[step.link.body["right"]], step.link.seq)
-    kill_invites(step.state, subject, demoted=False)
+    if managed:
+        kill_invites(step.state, subject, vault.id)
 
 
 def check_vault_revoke(step: Step) -> None:
@@ -63,9 +65,11 @@ def apply_vault_revoke(step: Step) -> None:
         step.state.vaults[step.link.body["vault"]],
         step.state.members[step.link.body["member"]],
     )
+    managed = vault.right(subject.id) == MANAGE
     apply_cut(step)
     step.state.take(vault, subject.id, step.link.seq)
-    kill_invites(step.state, subject, demoted=False)
+    if managed:
+        kill_invites(step.state, subject, vault.id)
 
 
 def check_vault_rotate(step: Step) -> None:

@@ -84,7 +84,7 @@ function openInvite(state: TeamState, hash: Id): Invite {
 
 function inviteRevoke({ state, link, actor }: Applied<"invite_revoke">): void {
     need(administers(actor), "T2.role")
-    openInvite(state, hex(link.body.invite)).state = "revoked"
+    state.close(openInvite(state, hex(link.body.invite)), "revoked")
 }
 
 function addMember({ state, link, actor, seq, verify: verifies }: Applied<"add_member">): void {
@@ -105,7 +105,7 @@ function addMember({ state, link, actor, seq, verify: verifies }: Applied<"add_m
     need(state.byAccount(hex(acceptance.account)) === undefined, "T10.account")
     need(state.byFp(fp) === undefined, "T10.fp")
 
-    found.state = "used"
+    state.close(found, "used")
     const mailed = found.via === "mail"
     const verified = mailed ? "none" : "token"
     const pending = mailed ? found.vaults : []
@@ -155,7 +155,7 @@ function setRole({ state, link, actor, seq }: Applied<"set_role">): void {
     takeAll(state, subject, lost, seq)
     const demoted = RANKS[role] < RANKS[subject.role]
     subject.role = role
-    settleInvites(state, subject, seq, demoted)
+    if (demoted) endInvites(state, subject)
 }
 
 function removeMember({ state, link, actor, seq }: Applied<"remove_member">): void {
@@ -167,7 +167,7 @@ function removeMember({ state, link, actor, seq }: Applied<"remove_member">): vo
     takeAll(state, subject, lost, seq)
     subject.pending = []
     state.leave(subject, seq)
-    settleInvites(state, subject, seq, true)
+    endInvites(state, subject)
 }
 
 function setProfile({ link, actor }: Applied<"set_profile">): void {
@@ -206,7 +206,7 @@ function vaultGrant({ state, link, actor, seq }: Applied<"vault_grant">): void {
     need(right !== had, "T2.nothing")
     applyCut(state, link.body.cut, right < had ? [vault.id] : [], seq)
     giveAll(state, subject, [{ vault: vault.id, right }], seq)
-    settleInvites(state, subject, seq, false)
+    if (had === MANAGE) endInvites(state, subject, vault.id)
 }
 
 function isManaged(state: TeamState, vault: Vault): boolean {
@@ -219,9 +219,10 @@ function vaultRevoke({ state, link, actor, seq }: Applied<"vault_revoke">): void
     const subject = presentSubject(state, link.body.member)
     need(state.rightAt(vault.id, actor.id) === MANAGE, "T2.manage")
     need(subject.held.has(vault.id), "T2.nothing")
+    const had = state.rightAt(vault.id, subject.id)
     applyCut(state, link.body.cut, [vault.id], seq)
     takeAll(state, subject, [vault.id], seq)
-    settleInvites(state, subject, seq, false)
+    if (had === MANAGE) endInvites(state, subject, vault.id)
 }
 
 function vaultRotate({ state, link, actor, seq }: Applied<"vault_rotate">): void {
@@ -253,11 +254,12 @@ function takeAll(state: TeamState, subject: Member, vaults: readonly Id[], seq: 
     }
 }
 
-/** An open invite dies with what carried it. Only the subject of a link can have lost something by it. */
-function settleInvites(state: TeamState, subject: Member, seq: number, lower: boolean): void {
-    for (const one of state.invites.values()) {
-        if (one.state !== "open" || one.actor !== subject.id) continue
-        const manages = one.vaults.every(({ vault }) => state.rightAt(vault, subject.id, seq) === MANAGE)
-        if (lower || !manages) one.state = "dead"
+/**
+ * End the open invites of a member who lost role or place, or manage in `vault`: those into it. What carries an open
+ * invite holds until a link about its actor takes it away, so no link pays for rights that it does not touch.
+ */
+function endInvites(state: TeamState, subject: Member, vault?: Id): void {
+    for (const one of state.openInvites(subject.id)) {
+        if (vault === undefined || one.vaults.some((into) => into.vault === vault)) state.close(one, "dead")
     }
 }

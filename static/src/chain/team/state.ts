@@ -177,6 +177,7 @@ export class TeamState {
     readonly #presentByAccount = new Map<Id, Member>()
     readonly #byFp = new Map<Id, Member[]>() // present and gone
     readonly #inviteIds = new Set<Id>()
+    readonly #openInvites = new Map<Id, Set<Invite>>() // by actor
 
     constructor(start: TeamStart, hashes = new Hashes(), ats = new Numbers(), actors = new Numbers()) {
         this.id = start.id
@@ -260,6 +261,21 @@ export class TeamState {
     offer(invite: Invite): void {
         this.invites.set(invite.hash, invite)
         this.#inviteIds.add(invite.invite)
+        if (invite.state !== "open") return
+        const open = this.#openInvites.get(invite.actor)
+        if (open === undefined) this.#openInvites.set(invite.actor, new Set([invite]))
+        else open.add(invite)
+    }
+
+    /** None of these states is ever left. */
+    close(invite: Invite, how: "used" | "revoked" | "dead"): void {
+        invite.state = how
+        this.#openInvites.get(invite.actor)?.delete(invite)
+    }
+
+    /** The invites of this member that can still be used. */
+    openInvites(actor: Id): readonly Invite[] {
+        return [...(this.#openInvites.get(actor) ?? [])]
     }
 
     /** Was this id of an invite used in this chain? */
