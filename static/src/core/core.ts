@@ -74,6 +74,11 @@ export class CoffretCore implements Core {
         around.channel.listen((message) => this.#heard(message))
     }
 
+    /** The unlocked account, for whoever shares this thread; no message names it, so the page cannot ask for it. */
+    get session(): Session | null {
+        return this.#session
+    }
+
     /** What the page is shown. */
     snapshot(): Snapshot {
         const open = this.#phase === "open" ? this.#session?.snapshot() : undefined

@@ -179,6 +179,11 @@ function readVault(fields: Answer): VaultRecord {
     }
 }
 
+/** A row without an overview says that the item was purged. That is not taken from here: the vault's chain says it. */
+function hasOverview(value: unknown): boolean {
+    return asList(value)[5] !== null
+}
+
 function readItem(value: unknown): ItemRow {
     const [item, revision, epoch, author, details, overview] = asList(value)
     return {
@@ -207,7 +212,8 @@ function readRecord(record: readonly unknown[], delta: Delta): void {
     if (kind === "team") delta.teams.push(readTeam(asMap(first)))
     else if (kind === "error") delta.errors.push(readError(asMap(first)))
     else if (kind === "vault") delta.vaults.set(id(asMap(first)["vault"]), readVault(asMap(first)))
-    else if (kind === "items") append(delta.items, id(first), asList(second).map(readItem))
+    else if (kind === "items")
+        append(delta.items, id(first), asList(second).filter(hasOverview).map(readItem))
     else if (kind === "links") {
         const links = asList(third).map((link) => asBytes(link))
         append(delta.links, id(first), [{ vault: id(first), first: asUint(second), links }])

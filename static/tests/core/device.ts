@@ -61,7 +61,10 @@ export class Device {
         this.core = new CoffretCore({
             transport: this.transport,
             store,
-            clock: { ...systemClock, after: (ms, run) => (ms >= 1_000 ? () => undefined : systemClock.after(ms, run)) },
+            clock: {
+                ...systemClock,
+                after: (ms, run) => (ms >= 1_000 ? () => undefined : systemClock.after(ms, run)),
+            },
             emit: (event) => this.#heard(event),
             origin: url,
             channel: { post: () => undefined, listen: () => undefined },
@@ -105,7 +108,10 @@ export class Device {
         const folder = `${this.#folder}/mail`
         try {
             const names = readdirSync(folder).filter((name) => name.endsWith(".eml"))
-            return names.sort().reverse().map((name) => readFileSync(`${folder}/${name}`, "utf-8"))
+            return names
+                .sort()
+                .reverse()
+                .map((name) => readFileSync(`${folder}/${name}`, "utf-8"))
         } catch {
             return []
         }

@@ -9,7 +9,13 @@ const tag = Date.now().toString(36)
 const ANA = `ana-${tag}@example.test`
 const BEN = `ben-${tag}@example.test`
 
-const login = (title: string): Overview => ({ type: "login", title, login: "root", tags: ["prod"], trash: null })
+const login = (title: string): Overview => ({
+    type: "login",
+    title,
+    login: "root",
+    tags: ["prod"],
+    trash: null,
+})
 const secret = (value: string): Details => ({
     fields: [{ id: "f1", kind: "secret", label: "Password", value }],
     note: "",
@@ -29,7 +35,9 @@ describe("Ana and Ben", { timeout: 60_000, sequential: true }, () => {
 
     it("each have a personal vault after sign-up", () => {
         expect(ana.snapshot.phase).toBe("open")
-        expect(ana.team("personal").vaults.map(({ name, state }) => [name, state])).toEqual([["Personal", "ready"]])
+        expect(ana.team("personal").vaults.map(({ name, state }) => [name, state])).toEqual([
+            ["Personal", "ready"],
+        ])
         expect(ana.snapshot.newBrowser).toBe(false)
     })
 
@@ -39,7 +47,10 @@ describe("Ana and Ben", { timeout: 60_000, sequential: true }, () => {
         const saved = await ana.core.saveItem(vault, null, 0, login("db-1"), secret("s3cret"))
         expect(saved).toMatchObject({ result: "saved", revision: 1 })
         item = saved.item
-        expect(await ana.core.openItem(vault, item)).toMatchObject({ overview: login("db-1"), details: secret("s3cret") })
+        expect(await ana.core.openItem(vault, item)).toMatchObject({
+            overview: login("db-1"),
+            details: secret("s3cret"),
+        })
         expect(ana.rows.get(item)).toMatchObject({ verified: true, author: "Ana" })
         expect(ana.snapshot.refusals).toEqual([])
     })
@@ -47,7 +58,12 @@ describe("Ana and Ben", { timeout: 60_000, sequential: true }, () => {
     it("Ben joins by her link, and her client confirms him and seals the key unasked", async () => {
         const { url: link } = await ana.core.invite(team, BEN, "member", [{ vault, right: "write" }], 7)
         const fragment = link.split("#")[1] as string
-        expect(await ben.core.openInvite(fragment)).toMatchObject({ teamName: "Acme", inviter: "Ana", forMe: true, state: "open" })
+        expect(await ben.core.openInvite(fragment)).toMatchObject({
+            teamName: "Acme",
+            inviter: "Ana",
+            forMe: true,
+            state: "open",
+        })
         await ben.core.acceptInvite(fragment, "Ben")
         await ana.core.syncNow()
         await ana.core.syncNow()
@@ -60,10 +76,19 @@ describe("Ana and Ben", { timeout: 60_000, sequential: true }, () => {
     it("Ben changes it; Ana, on the older revision, is shown his", async () => {
         await ben.core.saveItem(vault, item, 1, login("db-1"), secret("by Ben"))
         const conflict = await ana.core.saveItem(vault, item, 1, login("db-1"), secret("by Ana"))
-        expect(conflict).toMatchObject({ result: "conflict", theirs: { details: secret("by Ben"), author: "Ben", revision: 2 } })
-        expect(await ana.core.saveItem(vault, item, 2, login("db-1"), secret("by both"))).toMatchObject({ revision: 3 })
+        expect(conflict).toMatchObject({
+            result: "conflict",
+            theirs: { details: secret("by Ben"), author: "Ben", revision: 2 },
+        })
+        expect(await ana.core.saveItem(vault, item, 2, login("db-1"), secret("by both"))).toMatchObject({
+            revision: 3,
+        })
         expect((await ana.core.openItem(vault, item, 1)).details).toEqual(secret("s3cret"))
-        expect((await ana.core.history(vault, item)).map(({ author }) => author)).toEqual(["Ana", "Ben", "Ana"])
+        expect((await ana.core.history(vault, item)).map(({ author }) => author)).toEqual([
+            "Ana",
+            "Ben",
+            "Ana",
+        ])
     })
 
     it("trash, restore and purge", async () => {
@@ -112,7 +137,9 @@ describe("Ana and Ben", { timeout: 60_000, sequential: true }, () => {
     it("a changed password unlocks, the former one does not", async () => {
         await ana.core.changePassword("correct horse battery staple 42", "another long password 77")
         await ana.core.lock()
-        await expect(ana.core.unlock("correct horse battery staple 42")).rejects.toMatchObject({ code: "login_failed" })
+        await expect(ana.core.unlock("correct horse battery staple 42")).rejects.toMatchObject({
+            code: "login_failed",
+        })
         await ana.core.unlock("another long password 77")
         await ana.core.syncNow()
         expect(ana.rows.has(item)).toBe(true)
@@ -126,7 +153,9 @@ describe("Ana and Ben", { timeout: 60_000, sequential: true }, () => {
         expect(ana.vault(vault)).toMatchObject({ due: false, state: "ready" })
         expect((await ana.core.openItem(vault, item)).details).toEqual(secret("not for Ben"))
         await ben.core.syncNow()
-        await expect(ben.core.openItem(vault, item)).rejects.toMatchObject({ code: expect.stringMatching(/waiting|not_found/) })
+        await expect(ben.core.openItem(vault, item)).rejects.toMatchObject({
+            code: expect.stringMatching(/waiting|not_found/),
+        })
         expect(ana.snapshot.refusals).toEqual([])
     })
 })

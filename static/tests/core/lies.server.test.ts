@@ -1,0 +1,353 @@
+/** Under test: what the client refuses when the server lies. The answers are the real server's, bent on their way. */
+import { encode as encodeCbor } from "cborg"
+import { beforeAll, beforeEach, describe, expect, inject, it } from "vitest"
+import { hex, random, unhex } from "../../src/crypto/bytes.ts"
+import { open } from "../../src/crypto/seal.ts"
+import type { Dek } from "../../src/crypto/keys.ts"
+import { Unanswered } from "../../src/core/failure.ts"
+import type { Response } from "../../src/core/transport.ts"
+import { decodeSequence } from "../../src/core/transport.ts"
+import type { Details, Overview } from "../../src/worker/api.ts"
+import { Device, PASSWORD } from "./device.ts"
+
+const url = inject("url")
+const folder = inject("folder")
+const tag = Date.now().toString(36)
+const ANA = `ana-lies-${tag}@example.test`
+const BEN = `ben-lies-${tag}@example.test`
+const EVE = `eve-lies-${tag}@example.test`
+
+const note = (title: string): Overview => ({ type: "note", title, tags: [], trash: null })
+const body = (text: string): Details => ({ fields: [], note: text })
+
+// biome-ignore lint/suspicious/noExplicitAny: records are bent here in every possible way.
+type Record = any[]
+type Bender = (records: Record) => Record
+
+function encoded(response: Response, values: readonly unknown[]): Response {
+    const body = new Uint8Array(
+        Buffer.concat(values.map((value) => encodeCbor(value))),
+    ) as Uint8Array<ArrayBuffer>
+    return { ...response, body }
+}
+
+/** Bend what `POST sync` and `GET sync` say. */
+function lie(device: Device, records: Bender, heads: (heads: Record) => void = () => undefined): void {
+    device.transport.bend = async (method, path, send) => {
+        const response = await send()
+        if (path !== "sync" || response.status !== 200) return response
+        const values = decodeSequence(response.body) as Record
+        if (method === "POST") return encoded(response, records(values))
+        heads(values)
+        return encoded(response, values)
+    }
+}
+
+describe("against a server that lies", { timeout: 60_000 }, () => {
+    const ana = new Device(url, folder)
+    const eve = new Device(url, folder)
+    let team = ""
+    let vault = ""
+    let items: string[] = []
+    let fresh: Device
+
+    beforeAll(async () => {
+        await ana.signUp(ANA, "Ana")
+        await eve.signUp(EVE, "Eve")
+        await eve.core.createTeam("Evil")
+        team = await ana.core.createTeam("Acme")
+        vault = await ana.core.createVault(team, "Servers")
+        for (const title of ["one", "two", "three"]) {
+            items.push((await ana.core.saveItem(vault, null, 0, note(title), body(title))).item)
+        }
+    }, 60_000)
+
+    beforeEach(() => {
+        fresh = new Device(url, folder)
+    })
+
+    const refusals = (device: Device) => device.snapshot.refusals.map(({ id }) => id)
+
+    it("refuses a team whose chain does not carry me", async () => {
+        let theirs: Record = []
+        eve.core.session?.context.books.teams.clear()
+        lie(eve, (records) => {
+            theirs = records.filter(([kind]) => kind === "team")
+            return records
+        })
+        eve.transport.bend = composed(eve)
+        await eve.core.syncNow()
+        expect(theirs.length).toBeGreaterThan(0)
+        lie(
+            fresh,
+            (records) => (records.some(([kind]) => kind === "team") ? [...theirs, ...records] : records),
+            (heads) =>
+                heads[0].teams.push(
+                    ...theirs.map(([, { team, seq, hash, stir }]) => ({ team, seq, hash, stir })),
+                ),
+        )
+        await fresh.signIn(ANA)
+        expect(refusals(fresh)).toContain("R13.team")
+        expect(fresh.snapshot.teams.some(({ name }) => name === "Evil")).toBe(false)
+    })
+
+    /** Nothing is known any more, so that the whole is served again. */
+    function composed(device: Device) {
+        const { bend } = device.transport
+        return async (...args: Parameters<NonNullable<typeof bend>>) => (bend ?? (() => args[2]()))(...args)
+    }
+
+    it("refuses a vault of which an item was dropped", async () => {
+        lie(fresh, (records) =>
+            records.map((record) =>
+                record[0] === "items" && hex(record[1]) === vault
+                    ? ["items", record[1], record[2].slice(0, -1)]
+                    : record,
+            ),
+        )
+        await fresh.signIn(ANA)
+        expect(refusals(fresh)).toEqual(["R12.items"])
+        expect(fresh.vault(vault).state).toBe("refused")
+        const before = fresh.transport.sent.length
+        await expect(fresh.core.saveItem(vault, null, 0, note("x"), body("x"))).rejects.toMatchObject({
+            code: "frozen",
+        })
+        expect(fresh.transport.sent.length).toBe(before)
+    })
+
+    it("refuses two items whose overviews were swapped", async () => {
+        lie(fresh, (records) =>
+            records.map((record) => {
+                if (record[0] !== "items" || hex(record[1]) !== vault) return record
+                const rows = record[2].map((row: Record) => [...row])
+                const [one, two] = rows.filter((row: Record) => items.includes(hex(row[0])))
+                ;[one[5], two[5]] = [two[5], one[5]]
+                return ["items", record[1], rows]
+            }),
+        )
+        await fresh.signIn(ANA)
+        expect(refusals(fresh)).toEqual(["R7.open", "R7.open"])
+        expect(items.filter((item) => fresh.rows.has(item))).toHaveLength(1)
+    })
+
+    it("refuses details that belong to another item", async () => {
+        await fresh.signIn(ANA)
+        const path = (item: string) =>
+            fresh.transport.sent.find((sent) => sent.path.includes(item.slice(-12)))
+        expect(path(items[0] as string)).toBeUndefined()
+        fresh.transport.bend = async (_method, path, send) => {
+            const response = await send()
+            if (!path.includes("/items/")) return response
+            const answer = decodeSequence(response.body)[0] as { details: Uint8Array }
+            const details = answer.details.slice()
+            details[details.length - 1] = (details[details.length - 1] as number) ^ 1
+            return encoded(response, [{ ...answer, details }])
+        }
+        await expect(fresh.core.openItem(vault, items[0] as string)).rejects.toMatchObject({
+            refusal: "R7.open",
+        })
+        fresh.transport.bend = null
+        // What was refused once is not tried again.
+        await expect(fresh.core.openItem(vault, items[0] as string)).rejects.toMatchObject({
+            code: "refused",
+        })
+    })
+
+    it("refuses an older head than this browser has seen", async () => {
+        await fresh.signIn(ANA)
+        lie(
+            fresh,
+            (records) => records,
+            (heads) => {
+                for (const head of heads[0].teams) if (hex(head.team) === team) head.seq -= 1
+            },
+        )
+        await ana.core.saveItem(vault, null, 0, note("more"), body("more"))
+        await fresh.core.syncNow()
+        expect(refusals(fresh)).toEqual(["T4.older"])
+        expect(fresh.team().state).toBe("frozen")
+    })
+
+    it("refuses a state older than the pins, on a browser that has no cache", async () => {
+        lie(
+            fresh,
+            (records) =>
+                records.map((record) => {
+                    if (record[0] !== "team" || hex(record[1].team) !== team) return record
+                    const links = record[1].links.slice(0, 1)
+                    return ["team", { ...record[1], seq: 0, links, grants: [], olds: [], pending: [] }]
+                }),
+            (heads) => {
+                heads[0].vaults = []
+            },
+        )
+        await fresh.signIn(ANA)
+        expect(refusals(fresh)).toEqual(["T4.older"])
+    })
+
+    it("refuses another history at the same place", async () => {
+        await fresh.signIn(ANA)
+        lie(
+            fresh,
+            (records) => records,
+            (heads) => {
+                for (const head of heads[0].vaults) if (hex(head.vault) === vault) head.hash = random(32)
+            },
+        )
+        await ana.core.saveItem(vault, null, 0, note("again"), body("again"))
+        await fresh.core.syncNow()
+        // The server is one link ahead, so that its head is not compared yet; at the next look it is.
+        await fresh.core.syncNow()
+        fresh.core.session?.setVisible(false)
+        await ana.core.saveItem(vault, null, 0, note("and again"), body("and again"))
+        lie(fresh, (records) =>
+            records.map((record) =>
+                record[0] === "links" && hex(record[1]) === vault
+                    ? [
+                          "links",
+                          record[1],
+                          record[2],
+                          record[3].map((link: Uint8Array) =>
+                              link.map((byte, i) => (i === 80 ? byte ^ 1 : byte)),
+                          ),
+                      ]
+                    : record,
+            ),
+        )
+        await fresh.core.syncNow()
+        expect(refusals(fresh)).toHaveLength(1)
+        expect(fresh.vault(vault).state).toBe("refused")
+    })
+
+    it("uses no grant that was made for another vault", async () => {
+        const other = await ana.core.createVault(team, "Other")
+        await ana.core.syncNow()
+        lie(fresh, (records) =>
+            records.map((record) => {
+                if (record[0] !== "team" || hex(record[1].team) !== team) return record
+                const grants: { vault: Uint8Array }[] = record[1].grants
+                const wrong = grants.find((grant) => hex(grant.vault) === other)
+                return [
+                    "team",
+                    {
+                        ...record[1],
+                        grants: grants.map((grant) =>
+                            hex(grant.vault) === vault ? { ...wrong, vault: unhex(vault) } : grant,
+                        ),
+                    },
+                ]
+            }),
+        )
+        await fresh.signIn(ANA)
+        expect(fresh.vault(vault).state).toBe("waiting_for_key")
+        expect(fresh.core.session?.context.books.vault(vault)?.ring.size).toBe(0)
+        await expect(fresh.core.openItem(vault, items[1] as string)).rejects.toMatchObject({
+            code: expect.stringMatching(/no_key|waiting/),
+        })
+    })
+
+    it("stops before KE3 if the server's key changed", async () => {
+        await fresh.store.put("server_key", random(32))
+        await fresh.core.start()
+        await expect(fresh.core.signIn(ANA, PASSWORD)).rejects.toMatchObject({ refusal: "A3.server_key" })
+        expect(fresh.transport.sent.map(({ path }) => path)).not.toContain("login/finish")
+    })
+
+    it.each([
+        ["no keyring", "R17.keyring", (bundle: Record[number]) => ({ ...bundle, keyring: null })],
+        [
+            "a short wrap",
+            "R17.bundle",
+            (bundle: Record[number]) => ({
+                ...bundle,
+                wrap: { ...bundle.wrap, blob: bundle.wrap.blob.slice(1) },
+            }),
+        ],
+        ["another suite", "R10.kdf", (bundle: Record[number]) => ({ ...bundle, suite: 2 })],
+        ["an extra field", "R17.bundle", (bundle: Record[number]) => ({ ...bundle, auto_recover: true })],
+        ["another account", "A4.bundle", (bundle: Record[number]) => ({ ...bundle, account: random(16) })],
+    ])("writes nothing after a bundle with %s", async (_name, refusal, bend) => {
+        fresh.transport.bend = async (_method, path, send) => {
+            const response = await send()
+            if (path !== "login/finish") return response
+            const answer = decodeSequence(response.body)[0] as { bundle: unknown }
+            return encoded(response, [{ ...answer, bundle: bend(answer.bundle) }])
+        }
+        await fresh.core.start()
+        await expect(fresh.core.signIn(ANA)).rejects.toMatchObject({ refusal })
+        expect(fresh.transport.sent.at(-1)?.path).toBe("login/finish")
+        expect(fresh.snapshot.phase).toBe("anonymous")
+    })
+
+    it("keeps a write whose answer was lost, sends the same bytes again, and writes once", async () => {
+        let lost = 0
+        ana.transport.bend = async (_method, path, send) => {
+            const response = await send()
+            if (!path.endsWith("/changes") || lost > 0) return response
+            lost++
+            throw new Unanswered()
+        }
+        const saved = await ana.core.saveItem(vault, null, 0, note("lost"), body("lost"))
+        expect(saved.result).toBe("pending")
+        expect(ana.snapshot.pending).toBe(1)
+        await ana.core.syncNow()
+        expect([ana.snapshot.pending, ana.notices.includes("sent")]).toEqual([0, true])
+        expect(await ana.core.history(vault, saved.item)).toHaveLength(1)
+        ana.transport.bend = null
+    })
+
+    it("sends the same bytes again if they never arrived, also after a reload", async () => {
+        fresh = new Device(url, folder)
+        await fresh.signIn(ANA)
+        fresh.transport.bend = async (_method, path, send) => {
+            if (path.endsWith("/changes")) throw new Unanswered()
+            return send()
+        }
+        const saved = await fresh.core.saveItem(vault, null, 0, note("offline"), body("offline"))
+        expect(saved.result).toBe("pending")
+        const again = new Device(url, folder, fresh.store)
+        await again.signIn(ANA)
+        expect(again.snapshot.pending).toBe(0)
+        expect(again.rows.get(saved.item)?.overview.title).toBe("offline")
+        const bodies = [fresh, again].map(
+            ({ transport }) => transport.sent.find(({ path }) => path.endsWith("/changes"))?.body,
+        )
+        expect(hex(bodies[0] as Uint8Array)).toBe(hex(bodies[1] as Uint8Array))
+    })
+
+    it("a removed member's keys open nothing that is written afterwards", async () => {
+        const ben = await new Device(url, folder).signUp(BEN, "Ben")
+        const { url: link } = await ana.core.invite(team, BEN, "member", [{ vault, right: "read" }], 1)
+        await ben.core.acceptInvite(link.split("#")[1] as string, "Ben")
+        for (const device of [ana, ana, ben]) await device.core.syncNow()
+        const ring = [...(ben.core.session?.context.books.vault(vault)?.ring ?? [])] as [number, Dek][]
+        expect(ring).toHaveLength(1)
+        const member = ana.team().members.find(({ name }) => name === "Ben")?.id as string
+        await ana.core.removeMember(team, member)
+        const { item } = await ana.core.saveItem(vault, null, 0, note("after"), body("after"))
+        const row = ana.core.session?.context.books.vault(vault)?.rows.get(item)
+        expect(row?.epoch).toBe(2)
+        let overview = new Uint8Array()
+        ana.transport.bend = async (_method, path, send) => {
+            const response = await send()
+            if (path.includes("/items/"))
+                overview = (decodeSequence(response.body)[0] as { overview: Uint8Array<ArrayBuffer> })
+                    .overview
+            return response
+        }
+        await ana.core.openItem(vault, item)
+        ana.transport.bend = null
+        const context = {
+            author: unhex(row?.author as string),
+            item: unhex(item),
+            part: "overview",
+            revision: 1,
+            team: unhex(team),
+            vault: unhex(vault),
+        } as const
+        for (const [, dek] of ring) {
+            for (const epoch of [1, 2])
+                await expect(open(dek, "coffret/item/v1", { ...context, epoch }, overview)).rejects.toThrow()
+        }
+    })
+})
