@@ -4,7 +4,7 @@ Each view proves, parses, calls one function, renders. The routes before a sign-
 anybody, check CSRF like all others, and answer for addresses without an account as for others.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
@@ -66,7 +66,7 @@ class AccountView(APIView):
 class OpenView(AccountView):
     """For anybody."""
 
-    permission_classes: ClassVar = [AllowAny]
+    permission_classes = (AllowAny,)
 
 
 class SessionView(OpenView):

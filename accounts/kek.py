@@ -208,6 +208,7 @@ def kek_flush(team_id: UUID | None, *, actor_id: UUID | None = None) -> int:
 
     Args:
         team_id: None for the deployment's own.
+        actor_id: the account that asked; None on the command line.
 
     Returns:
         How many KEKs were flushed.

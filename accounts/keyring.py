@@ -11,8 +11,8 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.errors import Conflict
-from accounts.kek import deployment_id, open_kek_version
-from accounts.models import AccountBlob, AmkWrap, OpaqueRecord, User
+from accounts.kek import open_kek_version
+from accounts.models import AccountBlob, AmkWrap, User
 from audit.services import unit_of_work
 
 Kind = AccountBlob.Kind
@@ -31,8 +31,13 @@ def bundle_of(user: User) -> dict[str, Any]:
     Raises:
         KmsUnavailable: the wrap's outer seal cannot be opened.
     """
-    record = OpaqueRecord.objects.get(account=user)
-    wrap = AmkWrap.objects.get(account=user, wrap=AmkWrap.Wrap.AUK)
+    wrap = AmkWrap.objects.select_related("account__opaquerecord").get(
+        account=user, wrap=AmkWrap.Wrap.AUK
+    )
+    record = wrap.account.opaquerecord
+    with open_kek_version(None, wrap.kek_version) as kek:
+        blob = bytes(kek.open("amk", wrap.id.bytes, bytes(wrap.blob)))
+        deployment = kek.deployment_id
     blobs = {
         row.kind: {"counter": row.counter, "blob": bytes(row.blob)}
         for row in AccountBlob.objects.filter(account=user)
@@ -46,13 +51,13 @@ def bundle_of(user: User) -> dict[str, Any]:
             "id": wrap.id.bytes,
             "wrap": wrap.wrap,
             "cred": bytes(wrap.cred),
-            "blob": _open_wrap(wrap),
+            "blob": blob,
         },
         "keyring": blobs.get(Kind.KEYRING),
         "pins": blobs.get(Kind.PINS),
         "settings": blobs.get(Kind.SETTINGS),
         "kit_saved": user.kit_saved_at is not None,
-        "deployment": deployment_id(),
+        "deployment": deployment,
     }
 
 
@@ -95,8 +100,3 @@ def _stored(account: UUID, kind: Kind, counter: int, blob: bytes) -> bool:
     except IntegrityError:
         return False
     return True
-
-
-def _open_wrap(wrap: AmkWrap) -> bytes:
-    with open_kek_version(None, wrap.kek_version) as kek:
-        return bytes(kek.open("amk", wrap.id.bytes, bytes(wrap.blob)))

@@ -114,8 +114,8 @@ def count_try(buckets: list[Bucket]) -> list[str]:
         wait = valkey().eval(_TAKE, len(keys), *keys, *arguments)
     except redis.RedisError:
         raise Unavailable from None
-    if int(wait) > 0:  # type: ignore[arg-type]
-        raise TooMany(retry_after=int(wait))  # type: ignore[arg-type]
+    if int(wait) > 0:
+        raise TooMany(retry_after=int(wait))
     return keys
 
 

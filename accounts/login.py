@@ -108,7 +108,9 @@ def login_finish(request: HttpRequest, *, handle: bytes, ke3: bytes) -> User | N
 
 def sign_in(request: HttpRequest, user: User, *, method: str) -> User | None:
     """Sign somebody in who has just shown who they are; returns None if a stage asks for more."""
-    user.backend = BACKEND  # type: ignore[attr-defined]
+    if request.user.is_authenticated:
+        logout(request)  # a sign-in begins a session of its own: the one before it ends
+    user.backend = BACKEND
     record_authentication(request, user, method=method)
     perform_login(request, Login(user=user, email=user.email))
     return signed_in(request)

@@ -51,8 +51,7 @@ def password_finish(
 ) -> None:
     """Replace record, credential and wrap in one transaction; this session stays.
 
-    Args:
-        old: the credential id that the browser replaces, 16 bytes.
+    `old` is the credential id that the browser replaces, 16 bytes.
 
     Raises:
         CredMoved: it is not the present one.

@@ -47,7 +47,7 @@ class SignupFinish(StrictSerializer):
     record = BytesField(192)
     suite = ConstField(1)
     keyring = KeyringIn()
-    wraps = WrapIn(many=True, min_length=2, max_length=2)
+    wraps = serializers.ListField(child=WrapIn(), min_length=2, max_length=2)
 
 
 class Code(StrictSerializer):

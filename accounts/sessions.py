@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.errors import AccessDenied
 from accounts.models import User
 from audit.events import Action, Scope
+from audit.origin import MAX_USER_AGENT
 from audit.services import record, unit_of_work
 
 
@@ -18,7 +19,12 @@ def note_session(request: HttpRequest, **_signal: Any) -> None:
 
     allauth's own receiver first loads every session of the person; what is over is deleted by beat.
     """
-    UserSession.objects.create_from_request(request)
+    UserSession.objects.create(
+        user=request.user,
+        ip=request.META["REMOTE_ADDR"],
+        user_agent=request.META.get("HTTP_USER_AGENT", "")[:MAX_USER_AGENT],
+        session_key=request.session.session_key,
+    )
 
 
 def sessions_of(user: User, *, current: str | None) -> list[dict[str, Any]]:

@@ -211,7 +211,7 @@ def signup_waits(request: HttpRequest) -> bool:
     """Return whether this session's sign-up waits for its code."""
     if _SESSION not in request.session:
         return False
-    return _rows(request).exists()
+    return bool(_rows(request).exists())
 
 
 def purge_signups(*, now: datetime | None = None) -> int:

@@ -1,5 +1,6 @@
 """Doors for the worker. Messages carry ids only; each task may run twice."""
 
+from functools import partial
 from uuid import UUID
 
 from celery import shared_task
@@ -9,17 +10,18 @@ from accounts.models import PendingSignup, User
 from accounts.sessions import purge_sessions
 from accounts.signup import purge_signups
 
-RETRY = {"autoretry_for": (OSError,), "retry_backoff": True, "max_retries": 8}
+# Mail servers are away at times: tried again for some minutes, each time later.
+mail_task = partial(shared_task, autoretry_for=(OSError,), retry_backoff=True, max_retries=8)
 
 
-@shared_task(name="accounts.mail_signup", **RETRY)
+@mail_task(name="accounts.mail_signup")
 def mail_signup(pending_id: str) -> None:
     pending = PendingSignup.objects.filter(pk=UUID(pending_id)).first()
     if pending is not None:
         mails.mail_signup(pending)
 
 
-@shared_task(name="accounts.mail_stage_code", **RETRY)
+@mail_task(name="accounts.mail_stage_code")
 def mail_stage_code(user_id: str, nonce: str) -> None:
     """`nonce` is the time of the sign-in: no secret, and of no use without the secret key."""
     user = _user(user_id)
@@ -27,14 +29,14 @@ def mail_stage_code(user_id: str, nonce: str) -> None:
         mails.mail_stage_code(user, nonce)
 
 
-@shared_task(name="accounts.mail_device_link", **RETRY)
+@mail_task(name="accounts.mail_device_link")
 def mail_device_link(user_id: str) -> None:
     user = _user(user_id)
     if user is not None:
         mails.mail_device_link(user)
 
 
-@shared_task(name="accounts.mail_password_changed", **RETRY)
+@mail_task(name="accounts.mail_password_changed")
 def mail_password_changed(user_id: str) -> None:
     user = _user(user_id)
     if user is not None:

@@ -42,9 +42,7 @@ def ticket_issue(
 ) -> bytes:
     """Keep `content` for so many seconds, and return its handle.
 
-    Args:
-        purpose: which second request may take it.
-        content: what CBOR takes; may hold secrets.
+    `purpose` says which second request may take it. The content is what CBOR takes, secrets too.
     """
     handle = secrets.token_bytes(HANDLE_SIZE)
     context = {"handle": handle, "session": session_hash(request)}

@@ -125,14 +125,14 @@ def from_base64url(text: str) -> bytes:
 class StrictSerializer(serializers.Serializer[Any]):
     """A shape that refuses fields it does not know. Inputs derive from it."""
 
-    default_error_messages = {"unknown": "Unknown field."}  # noqa: RUF012 - the form DRF reads
+    default_error_messages = {"unknown": "Unknown field."}
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
             unknown = [str(name) for name in data if name not in self.fields]
             if unknown:
                 raise serializers.ValidationError(
-                    dict.fromkeys(unknown, "Unknown field."), code="unknown"
+                    {name: ["Unknown field."] for name in unknown}, code="unknown"
                 )
         return super().to_internal_value(data)
 

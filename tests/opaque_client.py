@@ -12,7 +12,7 @@ import opaque_ke_py as opaque
 from django.test import Client
 
 from vaults.crypto import cbor
-from vaults.crypto.keys import Amk, derive_auk, derive_kit_key
+from vaults.crypto.keys import Amk, Auk, KitKey, derive_auk, derive_kit_key
 from vaults.crypto.seal import AMK_WRAP, KEYRING, NO_TEAM, open_sealed, seal
 
 API = "/api/v1/"
@@ -90,6 +90,7 @@ def wrap_amk(account: Account, registered: Registered, wrap: str) -> dict[str, A
     cred = account.cred if wrap == "auk" else NO_TEAM
     wrap_id = secrets.token_bytes(16)
     context = {"account": account.id, "cred": cred, "id": wrap_id, "wrap": wrap}
+    key: Auk | KitKey
     if wrap == "auk":
         key = derive_auk(
             export_key=registered.export_key,

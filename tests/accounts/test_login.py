@@ -8,14 +8,18 @@ from uuid import UUID
 import opaque_ke_py as opaque
 import pytest
 from allauth.account.models import EmailAddress
-from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
-from allauth.mfa.totp.internal.auth import yield_hotp_counters_from_time
+from allauth.mfa.totp.internal.auth import (
+    TOTP,
+    format_hotp_value,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
 
 from accounts.models import OpaqueRecord, User
 from accounts.valkey import valkey
 from audit.models import AuditEvent, KmsCall
 from tests.accounts.conftest import PASSWORD, Person
-from tests.opaque_client import DjangoApi, log_in, open_bundle, opaque_run
+from tests.opaque_client import DjangoApi, log_in, opaque_run, open_bundle
 
 Browser = Callable[[], DjangoApi]
 
@@ -95,10 +99,11 @@ def test_a_handle_of_a_login_unlocks_nothing(ana: Person) -> None:
 
 def test_what_is_kept_between_the_messages_is_sealed(ana: Person, browser_api: Browser) -> None:
     start(browser_api())
-    keys = [key for key in valkey().keys("coffret:ticket:*")]
+    keys = valkey().keys("coffret:ticket:*")
 
     assert len(keys) == 1
     stored = valkey().get(keys[0])
+    assert isinstance(stored, bytes)
     assert ana.account.id not in stored
     assert b"account" not in stored
     assert 0 < valkey().ttl(keys[0]) <= 60

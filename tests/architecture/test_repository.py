@@ -100,6 +100,8 @@ def test_no_route_takes_a_password() -> None:
         for entry in found
         if any("password" in name for name in fields_of(entry)) or "password" in str(entry.pattern)
     ]
+    # These two take messages of OPAQUE; test_no_password.py sends them a password in vain.
+    taking = [path for path in taking if path not in {"password/start", "password/finish"}]
     assert taking == []
 
 
