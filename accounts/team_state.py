@@ -4,7 +4,7 @@ The links in the database decide; what is kept here only saves folding them agai
 compares its head with the team's row and folds what is new. Those links were verified when they
 were stored, so their signatures are left out (0.06 ms a link instead of 0.2).
 
-One lock per team guards its state, which a fold changes in place. The lock is always taken before
+One reentrant lock per team guards its state, which a fold changes in place. The lock is always taken before
 any row lock, never inside a transaction: so a thread that holds rows never waits for it.
 """
 
@@ -30,7 +30,7 @@ class _Entry:
     __slots__ = ("lock", "state")
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.state: TeamState | None = None
 
 

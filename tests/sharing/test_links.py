@@ -1,0 +1,239 @@
+"""POST teams/{team}/links: the one door, by type."""
+
+import os
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from accounts.models import Member, Opening, Team, TeamLink
+from audit.models import AuditEvent
+from tests.world import World, blob, decoded
+from vaults.crypto import cbor
+from vaults.crypto.profile import commitment
+from vaults.models import Grant, Vault, VaultLink, VaultMember
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    return World.begin()
+
+
+@pytest.fixture
+def vault(world: World) -> bytes:
+    return world.vault_create(world.founder)
+
+
+def rights(world: World, vault: bytes) -> dict[bytes, int]:
+    rows = VaultMember.objects.filter(vault_id=UUID(bytes=vault), team_id=world.id)
+    return {bytes(member): right for member, right in rows.values_list("member_id", "right")}
+
+
+def row_of(world: World, vault: bytes) -> Vault:
+    return Vault.objects.get(pk=UUID(bytes=vault), team_id=world.id)
+
+
+def test_a_new_vault_has_its_creator_its_grant_and_its_own_item(
+    world: World, vault: bytes
+) -> None:
+    assert rights(world, vault) == {world.founder.member: 3}
+    row = row_of(world, vault)
+    assert (row.seq, row.epoch, row.due) == (1, 1, False)
+    grant = Grant.objects.get()
+    assert (grant.to_fp, grant.from_fp, grant.epoch) == (world.founder.fp, world.founder.fp, 1)
+    # Outer seal: what is stored is not what was sent.
+    assert b"coffret" not in bytes(grant.blob)
+    assert AuditEvent.objects.filter(action="vault.created").count() == 1
+
+
+def test_the_same_new_vault_again_is_the_same_vault(world: World) -> None:
+    _vault, body = world.vault_parts(world.founder)
+
+    answers = [world.post(world.founder, "links", body) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [201, 200]
+    assert answers[0].content == answers[1].content
+    assert (Vault.objects.count(), VaultLink.objects.count(), Grant.objects.count()) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"grants": []}, "invalid"),
+        ({"change": None}, "invalid"),
+        ({"openings": [{"kind": "name", "salt": bytes(32), "text": "x"}]}, "invalid"),
+    ],
+)
+def test_a_new_vault_comes_whole_or_not_at_all(
+    world: World, change: dict[str, Any], code: str
+) -> None:
+    _vault, body = world.vault_parts(world.founder)
+    answer = world.post(world.founder, "links", {**body, **change})
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert not Vault.objects.exists()
+    assert Team.objects.get().seq == 0
+
+
+def test_a_first_change_without_the_vaults_own_item_makes_no_vault(world: World) -> None:
+    vault = world.team.vault_create(world.founder)
+    grant = cbor.loads(world.team.grant(world.founder, vault, world.founder))
+    item = world.item()
+    signed = world.team.sign_change(world.founder, vault, {item: (1, bytes(32))})
+    body = world.link_body(
+        world.team.links[-1], grants=[grant], change={"link": signed, "blobs": [blob()]}
+    )
+    assert world.post(world.founder, "links", body).status_code == 400
+    assert not Vault.objects.exists()
+
+
+def test_granting_raising_lowering_and_revoking_move_the_right(
+    world: World, vault: bytes
+) -> None:
+    ana = world.recruit("ana")
+    for right, number in (("write", 2), ("manage", 3), ("read", 1)):
+        world.team.vault_grant(world.founder, vault, ana, right)
+        world.push(world.founder)
+        assert rights(world, vault)[ana.member] == number
+    assert row_of(world, vault).last_cut_seq == world.team.state.seq
+    assert not row_of(world, vault).due
+
+    world.team.vault_revoke(world.founder, vault, ana)
+    world.push(world.founder)
+    assert ana.member not in rights(world, vault)
+    assert row_of(world, vault).due
+
+
+def test_a_removed_member_loses_every_right_and_the_team(world: World, vault: bytes) -> None:
+    other = world.vault_create(world.founder)
+    ana = world.recruit("ana", {vault: "write", other: "read"})
+
+    world.remove(world.founder, ana)
+
+    assert ana.member not in rights(world, vault) | rights(world, other)
+    assert {row_of(world, v).due for v in (vault, other)} == {True}
+    assert Member.objects.get(member_id=ana.member).left_seq == world.team.state.seq
+    assert world.sync(ana, ["teams"]) == [["end"]]
+
+
+def test_a_cut_that_a_write_has_overtaken_is_refused_whole(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "write"})
+    cut = world.team.cut(vault)
+    world.write(ana, vault, {world.item(): 1})
+    body = {"cut": cut, "member": ana.member}
+    signed = world.team.sign(world.founder, "remove_member", body)
+
+    answer = world.send(world.founder, signed)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "head_moved")
+    assert answer.json()["chain"] == str(UUID(bytes=vault))
+    assert Member.objects.get(member_id=ana.member).left_seq is None
+    assert rights(world, vault)[ana.member] == 2
+
+
+def test_an_auditor_loses_every_right(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "write"})
+    world.team.set_role(world.founder, ana, "auditor")
+    world.push(world.founder)
+    assert ana.member not in rights(world, vault)
+    assert Member.objects.get(member_id=ana.member).role == "auditor"
+    world.team.set_role(world.founder, ana, "admin")
+    world.push(world.founder)
+    assert Member.objects.get(member_id=ana.member).role == "admin"
+    assert ana.member not in rights(world, vault)
+
+
+def test_a_mailed_member_has_no_right_until_words_were_compared(
+    world: World, vault: bytes
+) -> None:
+    ana = world.recruit("ana", {vault: "write"}, via="mail")
+    assert ana.member not in rights(world, vault)
+    world.team.verify(world.founder, ana)
+    world.push(world.founder)
+    assert rights(world, vault)[ana.member] == 2
+    assert Member.objects.get(member_id=ana.member).verified == "words"
+
+
+def test_f31_a_verifier_who_manages_nothing_gives_nothing(world: World, vault: bytes) -> None:
+    admin = world.recruit("admin", role="admin")
+    ana = world.recruit("ana", {vault: "write"}, via="mail")
+    world.team.verify(admin, ana)
+    world.push(admin)
+    assert ana.member not in rights(world, vault)
+
+
+def test_f27_a_mailed_member_signs_nothing_but_their_leaving(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "write"}, via="mail")
+    profile = {"email": bytes(32), "name": bytes(32)}
+    answer = world.send(ana, world.team.sign(ana, "set_profile", {"profile": profile}))
+    assert (answer.status_code, answer.json()["refusal"]) == (422, "T13.actor")
+    world.remove(ana, ana)
+    assert world.send(ana, world.team.links[-1]).status_code == 404
+
+
+def test_a_new_name_is_stored_if_it_opens(world: World) -> None:
+    salt = os.urandom(32)
+    profile = {"email": bytes(32), "name": commitment(salt, "name", "Ana “the” Admin")}
+    signed = world.team.sign(world.founder, "set_profile", {"profile": profile})
+    wrong = [{"kind": "name", "salt": salt, "text": "Bob"}]
+    right = [{"kind": "name", "salt": salt, "text": "Ana “the” Admin"}]
+
+    assert world.send(world.founder, signed, openings=wrong).json()["code"] == "invalid"
+    assert Team.objects.get().seq == 0
+    assert world.send(world.founder, signed, openings=right).status_code == 201
+    assert Opening.objects.get().text == "Ana “the” Admin"
+
+
+def test_f1_an_admin_without_manage_invites_nobody_into_a_vault(
+    world: World, vault: bytes
+) -> None:
+    admin = world.recruit("admin", role="admin")
+    body, _invitation = world.team.invite_body(vaults={vault: "read"})
+    opening = {"kind": "email", "salt": bytes(32), "text": "a@example.org"}
+    answer = world.send(admin, world.team.sign(admin, "invite", body), openings=[opening])
+    assert (answer.status_code, answer.json()["refusal"]) == (422, "F1.manage")
+
+
+@pytest.mark.parametrize("link_type", ["genesis", "vault_rotate"])
+def test_two_types_do_not_come_this_way(world: World, vault: bytes, link_type: str) -> None:
+    epoch = world.team.epoch_body(vault, 2)[1]
+    links = {
+        "genesis": world.team.links[0],
+        "vault_rotate": world.team.sign(
+            world.founder, "vault_rotate", {**epoch, "cut": world.team.cut(vault)}
+        ),
+    }
+    assert world.send(world.founder, links[link_type]).json()["code"] == "invalid"
+
+
+def test_other_bytes_at_a_filled_place_hear_the_head(world: World) -> None:
+    first, second = (
+        world.team.sign(world.founder, "set_profile", {"profile": {"email": e, "name": e}})
+        for e in (bytes(32), b"\1" * 32)
+    )
+    assert world.send(world.founder, first).status_code == 201
+    answer = world.send(world.founder, second)
+    assert (answer.status_code, answer.json()["code"], answer.json()["seq"]) == (
+        409,
+        "head_moved",
+        1,
+    )
+
+
+def test_the_same_link_again_is_one_row_one_event_and_the_first_answer(world: World) -> None:
+    profile = {"email": bytes(32), "name": bytes(32)}
+    signed = world.team.sign(world.founder, "set_profile", {"profile": profile})
+    answers = [world.send(world.founder, signed) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 200]
+    assert decoded(answers[0]) == decoded(answers[1])
+    assert TeamLink.objects.count() == 2
+    assert AuditEvent.objects.filter(action="team.profile_set").count() == 1
+
+
+def test_a_refused_link_leaves_the_next_one_its_place(world: World) -> None:
+    ana = world.recruit("ana")
+    refused = world.team.sign(ana, "remove_member", {"cut": [], "member": world.founder.member})
+    assert world.send(ana, refused).json()["refusal"] == "T2.role"
+    world.team.set_profile(ana)
+    world.push(ana)
