@@ -1,0 +1,32 @@
+/**
+ * The fragment of an invitation's address. It holds a secret, so it leaves the address bar at once, and is kept for
+ * this tab only: in memory, and in the tab's own storage until the invitation is answered.
+ */
+const KEY = "coffret.invite"
+
+class InviteKeeper {
+    fragment = $state<string | null>(null)
+
+    /** Take the fragment from the address, or what this tab kept of it. */
+    take(): void {
+        const given = location.pathname === "/join" ? location.hash.slice(1) : ""
+        if (given !== "") {
+            history.replaceState(null, "", "/join")
+            this.#keep(given)
+        } else {
+            this.fragment = sessionStorage.getItem(KEY)
+        }
+    }
+
+    #keep(fragment: string): void {
+        this.fragment = fragment
+        sessionStorage.setItem(KEY, fragment)
+    }
+
+    drop(): void {
+        this.fragment = null
+        sessionStorage.removeItem(KEY)
+    }
+}
+
+export const inviteKeeper = new InviteKeeper()

@@ -1,0 +1,187 @@
+/** What the worker told the page, and the calls to it. Keys are not here; opened values live only in the view that shows them. */
+import { untrack } from "svelte"
+import { asFailure } from "../words/errors.ts"
+import { noticeWords } from "../words/notices.ts"
+import type {
+    Core,
+    Event,
+    Failure,
+    Id,
+    Kit,
+    MemberView,
+    Refusal,
+    Row,
+    Snapshot,
+    TeamView,
+    VaultView,
+} from "../worker/api.ts"
+import { RowIndex } from "./rows.ts"
+import { toasts } from "./toasts.svelte.ts"
+
+const EMPTY: Snapshot = {
+    phase: "booting",
+    email: null,
+    missing: null,
+    newBrowser: false,
+    kitSaved: false,
+    teams: [],
+    refusals: [],
+    pending: 0,
+    online: true,
+    kmsUnavailable: false,
+    progress: null,
+    idleLockAt: null,
+}
+
+/** A refusal as its page shows it; `at` by this browser's clock. */
+export interface ShownRefusal extends Refusal {
+    at: number
+}
+
+class Session {
+    snapshot = $state.raw<Snapshot>(EMPTY)
+    /** Grows with every change of the rows; what reads it sees the rows anew. */
+    rowsVersion = $state(0)
+    /** Shown once, right after sign-up; never stored. */
+    kit = $state.raw<Kit | null>(null)
+    refusal = $state.raw<ShownRefusal | null>(null)
+    /** Why the page is locked, when the worker said so. */
+    lockNotice = $state<string | null>(null)
+    /** Why the worker could not begin. */
+    stopped = $state.raw<Failure | null>(null)
+    readonly index = new RowIndex()
+    #core: Core | null = null
+    #beforeLock = new Set<() => Promise<void>>()
+
+    get core(): Core {
+        if (this.#core === null) throw new Error("the client is not connected to its worker")
+        return this.#core
+    }
+
+    connect(core: Core, subscribe: (listener: (event: Event) => void) => void): void {
+        this.#core = core
+        subscribe((event) => this.receive(event))
+        void this.start()
+    }
+
+    /** What this browser lacks, found before the worker could say so itself. */
+    unsupported(missing: string): void {
+        this.snapshot = { ...EMPTY, phase: "unsupported", missing }
+    }
+
+    async start(): Promise<void> {
+        this.stopped = null
+        try {
+            await this.core.start()
+        } catch (thrown) {
+            this.stopped = asFailure(thrown)
+            this.noteRefusal(this.stopped)
+        }
+    }
+
+    receive(event: Event): void {
+        if (event.kind === "snapshot") this.#take(event.snapshot)
+        else if (event.kind === "rows") {
+            this.index.apply(event.rows, event.gone, event.reset)
+            this.rowsVersion++
+        } else this.#notice(event.code)
+    }
+
+    #take(snapshot: Snapshot): void {
+        const wasOpen = this.snapshot.phase === "open"
+        this.snapshot = snapshot
+        if (snapshot.phase === "open") this.lockNotice = null
+        else if (wasOpen) {
+            this.index.apply([], [], true)
+            this.rowsVersion++
+        }
+        if (snapshot.phase !== "code" && snapshot.phase !== "kit") this.kit = null
+    }
+
+    #notice(code: string): void {
+        const words = noticeWords(code)
+        if (words === null) return
+        if (code === "auto_locked" || code === "session_ended") this.lockNotice = words
+        else toasts.show(words)
+    }
+
+    /** Work that must be kept before the keys go: an editor puts its draft away. Returns how to take it back. */
+    beforeLock(work: () => Promise<void>): () => void {
+        this.#beforeLock.add(work)
+        return () => this.#beforeLock.delete(work)
+    }
+
+    async lock(): Promise<void> {
+        await Promise.allSettled([...this.#beforeLock].map((work) => work()))
+        await this.core.lock()
+    }
+
+    noteRefusal(failure: Failure): void {
+        if (failure.refusal === undefined) return
+        const id = failure.refusal
+        const known = this.snapshot.refusals.find((refusal) => refusal.id === id)
+        this.refusal = {
+            ...(known ?? { id, team: null, vault: null, item: null, report: `refusal ${id}` }),
+            at: Date.now(),
+        }
+    }
+
+    team(id: Id | null): TeamView | null {
+        return this.snapshot.teams.find((team) => team.id === id) ?? null
+    }
+
+    vault(id: Id | null): VaultView | null {
+        for (const team of this.snapshot.teams)
+            for (const vault of team.vaults) if (vault.id === id) return vault
+        return null
+    }
+
+    teamOf(vault: Id | null): TeamView | null {
+        return this.team(this.vault(vault)?.team ?? null)
+    }
+
+    member(team: Id, member: string): MemberView | null {
+        return this.team(team)?.members.find((each) => each.id === member) ?? null
+    }
+
+    row(id: Id | null): Row | null {
+        // Read, so that whoever asks is asked again after a change.
+        void this.rowsVersion
+        return id === null ? null : this.index.get(id)
+    }
+
+    /** Vaults in which something can be written now. */
+    writable(): VaultView[] {
+        return this.snapshot.teams
+            .filter((team) => team.state === "ready")
+            .flatMap((team) => team.vaults)
+            .filter(
+                (vault) => vault.state === "ready" && (vault.right === "write" || vault.right === "manage"),
+            )
+    }
+}
+
+export const session = new Session()
+
+/** One thing that a page asks of the worker: busy while it runs, and how it failed. */
+export class Action {
+    busy = $state(false)
+    failure = $state.raw<Failure | null>(null)
+
+    /** Null if it failed or another run is on its way; else the value in a box, so that no value is none. */
+    async run<T>(work: () => Promise<T>): Promise<{ value: T } | null> {
+        // Read without being followed: an effect that asks something must not run again when the answer is there.
+        if (untrack(() => this.busy)) return null
+        this.busy = true
+        this.failure = null
+        try {
+            return { value: await work() }
+        } catch (thrown) {
+            this.failure = asFailure(thrown)
+            session.noteRefusal(this.failure)
+            return null
+        } finally {
+            this.busy = false
+        }
+    }
+}

@@ -1,0 +1,69 @@
+/** Names of roles and rights, of people and teams, of times; what people typed goes in quotes. */
+import type { MemberView, Right, Role, TeamView, VaultView } from "../worker/api.ts"
+
+export const ROLES: Record<Role, { label: string; about: string }> = {
+    owner: { label: "Owner", about: "Everything, other owners included" },
+    admin: { label: "Admin", about: "Invites and removes members" },
+    member: { label: "Member", about: "Uses the vaults they were given" },
+    auditor: { label: "Auditor", about: "Reads the log, opens no vault" },
+}
+
+export const RIGHTS: Record<Right, { label: string; about: string }> = {
+    read: { label: "Read", about: "Open and copy" },
+    write: { label: "Write", about: "Also add and change" },
+    manage: { label: "Manage", about: "Also decide who has access" },
+}
+
+export const VERIFIED: Record<MemberView["verified"], string> = {
+    founder: "Founded the team",
+    token: "By the invitation’s link",
+    words: "Words compared",
+    none: "Not verified",
+}
+
+export function quoted(name: string): string {
+    return `“${name}”`
+}
+
+/** A member's name, or what stands for it when the text does not fit its commitment. */
+export function memberName(member: Pick<MemberView, "name" | "email"> | null | undefined): string {
+    return member?.name ?? member?.email ?? "Name not shown"
+}
+
+export function teamName(team: TeamView | null): string {
+    if (team === null) return "Team"
+    return team.name ?? (team.kind === "personal" ? "Personal" : "Name not shown")
+}
+
+export function vaultName(vault: VaultView | null, team?: TeamView | null): string {
+    if (vault === null) return "Vault"
+    if (vault.name !== null) return vault.name
+    return team?.kind === "personal" ? "Personal" : "Closed vault"
+}
+
+export function initials(name: string): string {
+    const words = name.split(/[\s@.]+/).filter((word) => word !== "")
+    const letters = words.length > 1 ? [words[0], words[1]] : [words[0]]
+    return letters.map((word) => [...(word ?? "?")][0]?.toUpperCase() ?? "?").join("")
+}
+
+export function count(number: number, one: string, many = `${one}s`): string {
+    return `${number.toLocaleString("en")} ${number === 1 ? one : many}`
+}
+
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" })
+const MINUTE = new Intl.DateTimeFormat("en-GB", {
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+})
+
+export function day(at: number): string {
+    return DAY.format(at)
+}
+
+export function moment(at: number): string {
+    return MINUTE.format(at)
+}

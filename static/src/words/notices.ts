@@ -1,0 +1,32 @@
+/** Notices from the worker, by code; unknown ones are not shown. */
+
+export const NOTICES = {
+    auto_locked: "Locked after a time without use. You are still signed in.",
+    session_ended: "Your session has ended. Sign in again; your drafts are kept, sealed, on this device.",
+    joined: "A new member has joined.",
+    key_arrived: "The key of a vault has reached you.",
+    cache_failed: "This browser could not keep what it has checked. The next visit checks it again.",
+    sync_failed: "This browser could not take in what the server sent. It stays at the last good state.",
+    removed: "You were taken out of a team. Its vaults are no longer open here.",
+    saved: "Saved.",
+    sent: "Sent what was waiting.",
+    rotated: "The vault has a new key.",
+    grants_sent: "Vault keys were sealed to those who waited for them.",
+    draft_kept: "Somebody else saved first. Your draft is kept, sealed, on this device.",
+} as const satisfies Record<string, string>
+
+/** What the worker says it is doing, by code; counts stand beside it. */
+const PROGRESS: Record<string, string> = {
+    verify: "Checking the vaults’ logs",
+    open: "Opening",
+    seal: "Sealing",
+    send: "Sending",
+}
+
+export function progressWords(label: string): string {
+    return PROGRESS[label] ?? "Working"
+}
+
+export function noticeWords(code: string): string | null {
+    return Object.hasOwn(NOTICES, code) ? NOTICES[code as keyof typeof NOTICES] : null
+}

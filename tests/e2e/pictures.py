@@ -1,0 +1,271 @@
+"""Pictures of every screen, on a Core in memory: light, dark and on a phone.
+
+`python -m tests.e2e.pictures FOLDER [NAME ...]` builds the client's harness, serves it under the policy of the product,
+writes the pictures and prints what went wrong: errors of the page, refusals of the policy, findings of axe.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from playwright.sync_api import Browser, Error, Page
+
+from tests.browser import launch, watch
+
+CLIENT = Path(__file__).parents[2] / "static"
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types svelte-trusted-html coffret-worker"
+)
+TYPES = {".js": "text/javascript", ".css": "text/css"}
+VIEWS = {"light": (1280, 860), "dark": (1280, 860), "phone": (390, 844)}
+# Ids of the sample data.
+FLEET = f"{11:032x}"
+TEAM = f"{1:032x}"
+SSH, ENV, DATABASE, TRASHED = (f"{1000 + number:032x}" for number in (0, 1, 2, 8))
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One screen: where it is, the state it begins in, and what is pressed there."""
+
+    name: str
+    path: str
+    scene: str = "full"
+    act: Callable[[Page], None] | None = None
+    query: str = ""
+
+
+def press(*names: str) -> Callable[[Page], None]:
+    """Return what presses buttons, by their names, one after the other."""
+
+    def run(page: Page) -> None:
+        for name in names:
+            page.get_by_role("button", name=name, exact=True).first.click()
+
+    return run
+
+
+def type_search(text: str) -> Callable[[Page], None]:
+    """Return what searches."""
+    return lambda page: page.get_by_label("Search all items you can open").fill(text)
+
+
+def sign_up(page: Page) -> None:
+    """Fill the form of a new account with a password that holds the name."""
+    page.get_by_label("E-mail").fill("maya@example.net")
+    page.get_by_label("Name").fill("Maya Lindqvist")
+    page.get_by_label("Password", exact=True).fill("Lindqvist2026!")
+    page.get_by_text("Guessed").wait_for()
+    page.get_by_role("button", name="Make my keys").click()
+
+
+def wrong_code(page: Page) -> None:
+    """Enter a code that is not ours."""
+    page.get_by_label("Code").fill("000000")
+
+
+def sign_in(password: str) -> Callable[[Page], None]:
+    """Return what signs in."""
+
+    def run(page: Page) -> None:
+        page.get_by_label("E-mail").fill("maya@example.net")
+        page.get_by_label("Password", exact=True).fill(password)
+        page.get_by_role("button", name="Sign in").click()
+
+    return run
+
+
+def new_key(page: Page) -> None:
+    """Begin an SSH key, with the generator open."""
+    page.get_by_role("button", name="SSH key").click()
+    page.get_by_label("Title").fill("Deploy key")
+    page.get_by_role("button", name="Open the generator for passphrase").click()
+    page.get_by_role("group", name="Password generator").scroll_into_view_if_needed()
+
+
+def conflict(page: Page) -> None:
+    """Save what somebody else saved first."""
+    page.get_by_role("textbox", name="Note").fill("Changed by me.")
+    page.get_by_role("button", name="Save").click()
+
+
+def invite(page: Page) -> None:
+    """Fill the invitation."""
+    press("Invite")(page)
+    page.get_by_label("E-mail").fill("ines@example.net")
+    page.get_by_label("Web fleet").check()
+
+
+def invited(page: Page) -> None:
+    """Make the invitation's link."""
+    invite(page)
+    press("Make the link")(page)
+
+
+SHOTS = (
+    Shot("booting", "/", "booting"),
+    Shot("sign-in", "/signin", "anonymous"),
+    Shot("sign-in-wrong", "/signin", "anonymous", sign_in("wrong")),
+    Shot("refusal", "/signin", "anonymous", sign_in("lying server")),
+    Shot("sign-up", "/signup", "anonymous"),
+    Shot("sign-up-weak", "/signup", "anonymous", sign_up),
+    Shot("code", "/", "code", wrong_code),
+    Shot("kit", "/", "kit", press("Go on without a kit")),
+    Shot("locked", "/", "locked"),
+    Shot("unsupported", "/", "wasm"),
+    Shot("join-anonymous", "/join", "anonymous", query="#frag"),
+    Shot("join-open", "/join", query="#frag"),
+    Shot("join-waiting", "/join", query="&invite=waiting#frag"),
+    Shot("join-joined", "/join", query="&invite=joined#frag"),
+    Shot("join-expired", "/join", query="&expired#frag"),
+    Shot("join-used", "/join", query="&closed#frag"),
+    Shot("join-other", "/join", query="&other#frag"),
+    Shot("join-broken", "/join"),
+    Shot("first-team", "/", "fresh"),
+    Shot("no-vault", "/", "novault"),
+    Shot("empty", "/", "empty"),
+    Shot("new-vault", "/", "novault", press("Create a vault Its key is made here; you decide who gets it")),
+    Shot("list", "/"),
+    Shot("many", "/", "many"),
+    Shot("search", "/", "many", type_search("99 root")),
+    Shot("search-none", "/", "full", type_search("db-o1")),
+    Shot("item-ssh", f"/vaults/{FLEET}/{SSH}", "full", press("Reveal passphrase")),
+    Shot("item-ssh-key", f"/vaults/{FLEET}/{SSH}", "full", press("Reveal private key", "Copy user")),
+    Shot("item-env", f"/items/{ENV}", "full", press("Reveal SIGNING_KEY")),
+    Shot("item-database", f"/items/{DATABASE}/history"),
+    Shot("new-item", "/new"),
+    Shot("new-ssh", f"/new?vault={FLEET}", "full", new_key),
+    Shot("edit-ssh", f"/items/{SSH}/edit", "full", press("Show and edit private key")),
+    Shot("edit-env", f"/items/{ENV}/edit", "full", press("Show and edit variables")),
+    Shot("edit-database", f"/items/{DATABASE}/edit", "full", lambda page: page.get_by_label("Port", exact=True).fill("54320x")),
+    Shot("conflict", f"/items/{SSH}/edit", "conflict", conflict),
+    Shot("trash", f"/trash/{TRASHED}"),
+    Shot("purge", f"/trash/{TRASHED}", "full", press("Purge")),
+    Shot("members", f"/teams/{TEAM}/members", "full", press("Words of “Maya Lindqvist”")),
+    Shot("invite", f"/teams/{TEAM}/members", "full", invite),
+    Shot("invited", f"/teams/{TEAM}/members", "full", invited),
+    Shot("remove", f"/teams/{TEAM}/members", "full", press("Remove “Ben Okafor”")),
+    Shot("access", f"/vaults/{FLEET}/access"),
+    Shot("settings", "/settings"),
+    Shot("keyboard", "/", "full", lambda page: page.locator("body").press("Shift+?")),
+    Shot("notices", "/", "notices"),
+    Shot("refused", "/", "refused", press("Show what")),
+    Shot("waiting-for-key", f"/vaults/{13:032x}"),
+    Shot("nowhere", "/nothing/here"),
+)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The harness at every address, its files under /static/, all under the policy."""
+
+    def __init__(self, folder: Path, *args: object) -> None:
+        self.folder = folder
+        super().__init__(*args)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:  # noqa: N802 (the name is the base class's)
+        """Answer with a file or with the page."""
+        path = self.path.split("?", maxsplit=1)[0]
+        if path.startswith("/static/"):
+            file = self.folder / path.removeprefix("/static/")
+            self._send(file.read_bytes(), TYPES.get(file.suffix, "application/octet-stream"))
+        else:
+            self._send(self._page().encode(), "text/html; charset=utf-8")
+
+    def _page(self) -> str:
+        entry = json.loads((self.folder / "manifest.json").read_text())["tests/pages/harness.ts"]
+        styles = "".join(f'<link rel="stylesheet" href="/static/{name}">' for name in entry["css"])
+        return (
+            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Coffret</title>'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f'<link rel="icon" href="/static/favicon.svg">{styles}'
+            f'<script type="module" src="/static/{entry["file"]}"></script></head>'
+            '<body><div id="app"></div></body></html>'
+        )
+
+    def _send(self, body: bytes, kind: str) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Security-Policy", POLICY)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is the base class's)
+        """Say nothing of each request."""
+
+
+def build(folder: Path) -> None:
+    """Build the harness into a folder."""
+    command = ["npx", "--no-install", "vite", "build", "--config", "tests/pages/vite.config.ts"]
+    subprocess.run([*command, "--outDir", folder, "--logLevel", "warn"], cwd=CLIENT, check=True)  # noqa: S603
+
+
+def findings(page: Page) -> list[str]:
+    """Return what axe finds, one line each."""
+    page.evaluate((CLIENT / "node_modules/axe-core/axe.min.js").read_text())
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(result => result.violations)")
+    return [f"axe {each['id']}: {each['nodes'][0]['html'][:160]} ({len(each['nodes'])})" for each in found]
+
+
+def take(browser: Browser, origin: str, shot: Shot, view: str, folder: Path) -> list[str]:
+    """Take one picture and return what went wrong on the page."""
+    width, height = VIEWS[view]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        reduced_motion="reduce",
+        has_touch=view == "phone",
+        is_mobile=view == "phone",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    page = context.new_page()
+    page.set_default_timeout(4_000)
+    problems = watch(page)
+    theme = "dark" if view == "dark" else "light"
+    query = f"?scene={shot.scene}&theme={theme}{shot.query}"
+    try:
+        page.goto(f"{origin}{shot.path}{query.replace('?', '&') if '?' in shot.path else query}")
+        page.locator("#main").wait_for()
+        if shot.act is not None:
+            shot.act(page)
+        page.wait_for_timeout(150)
+        problems += findings(page)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if wide > 0:
+            problems.append(f"wider than the window by {wide} px")
+        page.screenshot(path=folder / f"{shot.name}-{view}.png")
+    except Error as error:
+        problems.append(f"stopped: {' '.join(str(error).split())[:300]}")
+    context.close()
+    return [f"{shot.name} {view}: {problem}" for problem in problems]
+
+
+def main(folder: Path, names: list[str]) -> int:
+    """Take every picture, or those named; return 1 if something went wrong."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wrong: list[str] = []
+    with tempfile.TemporaryDirectory() as built, launch() as browser:
+        build(Path(built))
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, Path(built)))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        origin = f"http://localhost:{server.server_port}"
+        for shot in SHOTS:
+            if not names or shot.name in names:
+                for view in VIEWS:
+                    wrong += take(browser, origin, shot, view, folder)
+        server.shutdown()
+        server.server_close()
+    sys.stdout.write("\n".join([*wrong, f"{len(wrong)} things went wrong.", ""]))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
