@@ -145,7 +145,7 @@ def _bad_grants() -> Iterator[Case]:
     team.vault_rotate(bob, vault)
     rotated = team.state.seq
     team.set_profile(eve)
-    head = {"hash": team.state.head, "seq": team.state.seq}
+    head: dict[str, Any] = {"hash": team.state.head, "seq": team.state.seq}
     dek, wrong_dek = team.vaults[vault].deks[2], keys.Dek(team.draw.take(32))
     good = cbor.loads(team.grant(owner, vault, bob))
     stranger = team.person("stranger")
@@ -206,6 +206,18 @@ def _bad_grants() -> Iterator[Case]:
         yield _grant_case(story, name, stored, "refused", refusal)
     beyond = team.grant(owner, vault, bob, head={"hash": HASH, "seq": head["seq"] + 1})
     yield _grant_case(story, "head beyond my team", beyond, "waiting")
+    ahead = {"hash": HASH, "seq": head["seq"] + 1}
+    new_vault = team.grant(owner, vault, bob, head=ahead, vault=ITEM)
+    yield _grant_case(story, "of a vault beyond my team", new_vault, "waiting")
+    new_epoch = cbor.loads(cbor.loads(_epoch(story, 3))["grant"])
+    yield _grant_case(
+        story,
+        "of an epoch beyond my team",
+        _signed_grant(owner, {**new_epoch, "head": ahead}),
+        "waiting",
+    )
+    to_stranger = team.grant(owner, vault, stranger)
+    yield _grant_case(story, "to nobody of the team", to_stranger, "refused", "T7.to", me=stranger)
 
 
 def _epoch(story: Story, epoch: int) -> bytes:
