@@ -1,0 +1,184 @@
+"""GET and POST sync: what is new, and how much is asked of the database."""
+
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.kek import kek_flush
+from tests.world import World, blob, decoded
+from vaults.kms import registry
+from vaults.kms.base import KmsUnavailable
+
+pytestmark = pytest.mark.django_db
+
+ALL = ["teams", "items", "links"]
+
+
+@pytest.fixture
+def world() -> World:
+    return World.begin()
+
+
+@pytest.fixture
+def vault(world: World) -> bytes:
+    return world.vault_create(world.founder)
+
+
+def cursor_of(world: World, *vaults: bytes, stir: int | None = None) -> dict[str, Any]:
+    """The cursor of a client that has verified everything in the builder."""
+    team = {"team": world.id.bytes, "seq": world.team.state.seq}
+    if stir is not None:
+        team["stir"] = stir
+    heads = [{"vault": v, "seq": world.team.vaults[v].state.seq} for v in vaults]
+    return {"teams": [team], "vaults": heads}
+
+
+def test_a_new_browser_gets_teams_items_and_links(world: World, vault: bytes) -> None:
+    item, parts = world.item(), blob()
+    world.write(world.founder, vault, {item: 1}, blobs=[parts])
+
+    team, head, items, links, end = world.sync(world.founder, ALL)
+
+    assert team[1]["links"] == world.team.links
+    assert [grant["vault"] for grant in team[1]["grants"]] == [vault]
+    assert [entry["to"] for entry in team[1]["pending"]] == [world.founder.fp]
+    assert head[1] == {
+        "vault": vault,
+        "team": world.id.bytes,
+        "seq": 2,
+        "hash": world.team.vaults[vault].state.head,
+    }
+    row = [item, 1, 1, world.founder.member, parts["c_details"], parts["overview"]]
+    assert (items[:2], row in items[2], len(items[2])) == (["items", vault], True, 2)
+    assert links == ["links", vault, 1, world.team.vaults[vault].links]
+    assert end == ["end"]
+
+
+def test_a_poll_sends_the_changed_item_and_nothing_else(world: World, vault: bytes) -> None:
+    other, item = world.vault_create(world.founder), world.item()
+    world.write(world.founder, vault, {world.item(): 1})
+    team = decoded(world.get(world.founder, "sync"))["teams"][0]
+    cursor = cursor_of(world, vault, other, stir=team["stir"])
+    world.write(world.founder, vault, {item: 1})
+
+    head, items, links, end = world.sync(world.founder, ALL, cursor)
+
+    assert (head[0], head[1]["vault"], end) == ("vault", vault, ["end"])
+    assert [row[0] for row in items[2]] == [item]
+    assert links == ["links", vault, 3, world.team.vaults[vault].links[2:]]
+
+
+def test_a_purged_item_comes_without_blobs(world: World, vault: bytes) -> None:
+    item = world.item()
+    world.write(world.founder, vault, {item: 1})
+    cursor = cursor_of(world, vault)
+    world.write(world.founder, vault, {item: None})
+    items = world.sync(world.founder, ["items"], cursor)[1]
+    assert items[2] == [[item, 2, 1, world.founder.member, None, None]]
+
+
+def test_the_heads_are_304_until_something_moves(world: World, vault: bytes) -> None:
+    first = world.get(world.founder, "sync")
+    again = world.get(world.founder, "sync", **{"If-None-Match": first["ETag"]})
+    world.write(world.founder, vault, {world.item(): 1})
+    moved = world.get(world.founder, "sync", **{"If-None-Match": first["ETag"]})
+
+    assert (first.status_code, again.status_code, moved.status_code) == (200, 304, 200)
+    assert again.content == b""
+    assert decoded(moved)["vaults"][0]["seq"] == 2
+
+
+def test_a_poll_touches_no_item_and_its_queries_do_not_grow(world: World, vault: bytes) -> None:
+    world.get(world.founder, "sync")
+    with CaptureQueriesContext(connection) as before:
+        world.get(world.founder, "sync")
+    world.write(world.founder, vault, {world.item(): 1 for _ in range(50)})
+    for name in "abc":
+        world.recruit(name, {vault: "read"})
+    world.vault_create(world.founder)
+    with CaptureQueriesContext(connection) as after:
+        world.get(world.founder, "sync")
+
+    assert len(after) == len(before)
+    assert not any("vaults_item" in query["sql"] for query in after)
+
+
+def test_a_full_sync_asks_no_more_for_more_items_members_and_vaults(
+    world: World, vault: bytes
+) -> None:
+    world.sync(world.founder, ALL)
+    with CaptureQueriesContext(connection) as before:
+        world.sync(world.founder, ALL)
+    world.write(world.founder, vault, {world.item(): 1 for _ in range(50)})
+    for name in "abc":
+        world.recruit(name, {vault: "read"})
+    world.vault_create(world.founder)
+    with CaptureQueriesContext(connection) as after:
+        world.sync(world.founder, ALL)
+    assert len(after) == len(before)
+
+
+def test_items_come_in_records_of_500(world: World, vault: bytes) -> None:
+    world.write(world.founder, vault, {world.item(): 1 for _ in range(1000)})
+    records = world.sync(world.founder, ["items"])
+    assert [len(record[2]) for record in records if record[0] == "items"] == [500, 500, 1]
+
+
+def test_a_reader_gets_blobs_an_admin_the_chain_a_member_nothing(
+    world: World, vault: bytes
+) -> None:
+    reader = world.recruit("reader", {vault: "read"})
+    admin = world.recruit("admin", role="admin")
+    member = world.recruit("member")
+
+    kinds = {
+        person.name: [record[0] for record in world.sync(person, ["items", "links"])]
+        for person in (reader, admin, member)
+    }
+
+    assert kinds == {
+        "reader": ["vault", "items", "links", "end"],
+        "admin": ["links", "end"],
+        "member": ["end"],
+    }
+
+
+def test_an_outsider_syncs_nothing(world: World, vault: bytes) -> None:
+    assert world.sync(world.team.person("eve"), ALL) == [["end"]]
+
+
+def test_c5_a_team_without_its_kek_is_an_error_and_the_rest_is_served(
+    world: World, vault: bytes
+) -> None:
+    other = World.begin()
+    other_vault = other.vault_create(other.founder)
+    ana = world.team.person("ana")
+    for place, target in ((world, vault), (other, other_vault)):
+        invitation = place.invite(
+            place.founder, {target: "read"}, email=place.client(ana) and "ana@example.org"
+        )
+        place.team.add_member(place.founder, invitation, ana)
+        place.push(place.founder)
+    kek_flush(world.id)
+    decrypt = type(registry.current()).decrypt
+
+    def refuse(kms: Any, *, key_id: str, blob: bytes, context: Any) -> Any:
+        if context["team"] == world.id.hex:
+            raise KmsUnavailable("disabled")
+        return decrypt(kms, key_id=key_id, blob=blob, context=context)
+
+    with patch.object(type(registry.current()), "decrypt", refuse):
+        polled = decoded(world.get(ana, "sync"))
+        found = world.sync(ana, ALL)
+        shut = world.get(ana, f"vaults/{UUID(bytes=vault)}/items/{UUID(bytes=vault)}")
+
+    assert {"team": world.id.bytes, "error": "kms_unavailable"} in polled["teams"]
+    assert [entry["vault"] for entry in polled["vaults"]] == [other_vault]
+    assert found[0] == ["error", {"team": world.id.bytes, "code": "kms_unavailable"}]
+    assert [record[1]["vault"] for record in found if record[0] == "vault"] == [other_vault]
+    assert vault not in [record[1] for record in found if record[0] in {"items", "links"}]
+    assert (shut.status_code, shut.json()["code"]) == (503, "kms_unavailable")

@@ -1,0 +1,133 @@
+"""POST teams/{team}/grants, their reports, olds and hold."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+
+from accounts.kek import open_kek
+from audit.models import AuditEvent
+from tests.world import World, decoded
+from vaults.crypto import cbor
+from vaults.models import Grant, OldDek, Vault
+from vaults.services.grants import grant_open
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    return World.begin()
+
+
+@pytest.fixture
+def vault(world: World) -> bytes:
+    return world.vault_create(world.founder)
+
+
+def test_a_grant_comes_back_to_its_recipient_byte_for_byte(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "write"})
+    pair = cbor.loads(world.team.grant(world.founder, vault, ana))
+
+    answer = world.post(world.founder, "grants", {"grants": [pair]})
+
+    assert decoded(answer) == {"stored": 1}
+    team = world.sync(ana, ["teams"])[0][1]
+    assert team["grants"] == [{**pair, "vault": vault, "opened": False}]
+
+
+def test_the_stored_row_opens_only_under_its_own_hash(world: World, vault: bytes) -> None:
+    row = Grant.objects.get()
+    with open_kek(world.id) as kek:
+        grant, _sig = grant_open(kek, bytes(row.row_hash), bytes(row.blob))
+        assert cbor.loads(grant)["to"] == world.founder.fp
+        with pytest.raises(Exception, match="does not open"):
+            grant_open(kek, bytes(32), bytes(row.blob))
+
+
+def test_a_grant_that_has_not_seen_the_last_link_is_stale(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "read"})
+    head = {"hash": world.team.state.head, "seq": world.team.state.seq}
+    world.team.vault_grant(world.founder, vault, ana, "write")
+    world.push(world.founder)
+    answer = world.grant(world.founder, vault, ana, head=head)
+    assert (answer.status_code, answer.json()["code"]) == (409, "stale_seen")
+
+
+def test_a_writer_hands_out_no_key(world: World, vault: bytes) -> None:
+    writer, reader = (world.recruit(n, {vault: r}) for n, r in (("w", "write"), ("r", "read")))
+    assert world.grant(writer, vault, reader).json()["refusal"] == "T7.authority"
+
+
+def test_f35_a_second_grant_replaces_one_that_did_not_open(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "read"})
+    world.grant(world.founder, vault, ana, ct=bytes(80))
+    report = {"vault": vault, "epoch": 1, "from": world.founder.fp}
+    broken = {"opened": [], "broken": [report]}
+    assert world.post(ana, "grants/reports", broken).status_code == 204
+    seen = world.sync(world.founder, ["teams"])[0][1]["broken"]
+    assert seen == [{"vault": vault, "epoch": 1, "to": ana.fp, "from": world.founder.fp}]
+
+    world.grant(world.founder, vault, ana)
+    opened = {"opened": [report], "broken": []}
+    for _ in range(2):
+        assert world.post(ana, "grants/reports", opened).status_code == 204
+
+    team = world.sync(world.founder, ["teams"])[0][1]
+    assert team["broken"] == []
+    assert ana.fp not in [entry["to"] for entry in team["pending"]]
+    assert AuditEvent.objects.filter(action="grant.opened").count() == 1
+
+
+def test_nobody_reports_on_anothers_grant(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "read"})
+    report = {"vault": vault, "epoch": 1, "from": world.founder.fp}
+    world.post(ana, "grants/reports", {"opened": [report], "broken": []})
+    assert Grant.objects.get().opened_at is None
+
+
+def test_an_old_dek_is_kept_for_each_uploader(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "read"})
+    world.rotate(world.founder, vault)
+    old = {"from": 1, "to": 2, "blob": bytes(113)}
+    path = f"vaults/{UUID(bytes=vault)}/olds"
+    for person in (world.founder, ana, ana):
+        assert decoded(world.post(person, path, {"olds": [old]})) == {"stored": 1}
+    assert OldDek.objects.count() == 2
+    assert len(world.sync(ana, ["teams"])[0][1]["olds"]) == 2
+
+
+@pytest.mark.parametrize(("start", "end"), [(1, 1), (2, 1), (1, 3)])
+def test_an_old_dek_goes_from_an_earlier_to_a_later_epoch(
+    world: World, vault: bytes, start: int, end: int
+) -> None:
+    world.rotate(world.founder, vault)
+    body = {"olds": [{"from": start, "to": end, "blob": bytes(113)}]}
+    answer = world.post(world.founder, f"vaults/{UUID(bytes=vault)}/olds", body)
+    assert answer.status_code == 400
+
+
+def test_a_held_vault_takes_no_write_but_the_holders(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "write"})
+    until = decoded(world.post(world.founder, "hold", {"vaults": [vault]}))["until"]
+
+    refused = world.send_change(ana, vault, world.change_body(ana, vault, {world.item(): 1}))
+    assert (refused.status_code, refused.json()["code"]) == (409, "held")
+    assert refused.json()["until"] == until
+    world.write(world.founder, vault, {world.item(): 1})
+
+    Vault.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+    world.write(ana, vault, {world.item(): 1})
+
+
+def test_a_hold_is_for_once_a_minute(world: World, vault: bytes) -> None:
+    world.post(world.founder, "hold", {"vaults": [vault]})
+    answer = world.post(world.founder, "hold", {"vaults": [vault]})
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many")
+
+
+def test_nobody_holds_a_vault_in_which_they_hold_nothing(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana")
+    assert world.post(ana, "hold", {"vaults": [vault]}).status_code == 404
+    assert Vault.objects.get().held_until is None
