@@ -1,7 +1,7 @@
 """The team fold: members, roles, rights and keys as a pure function of the links. SPEC 4.
 
-No clock, no database, no batch boundary. `state` holds what is asked afterwards, `fold` and its neighbours what a
-link may do.
+No clock, no database, no batch boundary. `state` holds what is asked afterwards, `fold` takes a
+link, and its neighbours are the rules of each type.
 """
 
 from accounts.team_chain.fold import fold_team, team_step

@@ -143,7 +143,8 @@ class Twin:
     # The bodies, drawn.
 
     def bodies(self, link_type: str, actor: Person) -> tuple[Any, dict[str, Any]] | None:
-        return getattr(self, f"_{link_type}")(actor)
+        drawn: tuple[Any, dict[str, Any]] | None = getattr(self, f"_{link_type}")(actor)
+        return drawn
 
     def _invite(self, actor: Person) -> tuple[Any, dict[str, Any]]:
         held = [vault for vault in self.team.state.held(actor.member) if self.random.random() < 0.5]

@@ -2,6 +2,7 @@
 
 import copy
 import pickle  # noqa: TID251  to see that keys refuse it
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,7 @@ VALUES = st.recursive(
     ),
     max_leaves=20,
 )
-PLACE = {
+PLACE: dict[str, Any] = {
     "deployment": bytes(16),
     "kek_version": 1,
     "kind": "grant",
@@ -161,7 +162,7 @@ def test_parts_round_trip(text: bytes):
 
 
 def test_a_sealed_part_opens_only_at_its_revision():
-    place = {
+    place: dict[str, Any] = {
         "team": bytes(16),
         "vault": bytes(16),
         "item": bytes(16),

@@ -1,14 +1,16 @@
 """The shared vectors: they are what the generator writes, and this side agrees with them."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nacl.signing import SigningKey
 
-from tests.vectors.generate import FOLDER, all_vectors
+from tests.vectors.generate import all_vectors
 from tests.vectors.link_cases import parse_verdict, signed_of
-from tests.vectors.reading import by_name, read
+from tests.vectors.reading import FOLDER, by_name, read
 from vaults.crypto import cbor, keys, parts, profile, seal
 from vaults.crypto.errors import DecryptionError, Refused
 from vaults.crypto.links import Accept, build_accept, parse_accept, parse_signed, verify_signature
@@ -85,7 +87,7 @@ def test_seal(case: dict[str, Any]):
             seal.open_sealed(key, label, context, sealed)
 
 
-DERIVE = {
+DERIVE: dict[str, Callable[..., bytes]] = {
     "fingerprint": keys.fingerprint,
     "dek_commit": lambda dek, **place: keys.dek_commit(**place, dek=keys.Dek(dek)),
     "team_id": lambda genesis: keys.team_id(genesis).bytes,
@@ -149,7 +151,7 @@ def test_an_acceptance_is_signed_by_both_keys():
     case = read("accept")[0]
     accept = parse_accept(bytes.fromhex(case["accept"]))
     invite = cbor.loads(bytes.fromhex(case["accept"]))["invite"]
-    identity = keys.SigningKey(bytes.fromhex(case["identity_seed"]))
+    identity = SigningKey(bytes.fromhex(case["identity_seed"]))
     # The invite's id is not in the acceptance, so its key comes from the generator's own draw.
     key = case["invite_key"]
 

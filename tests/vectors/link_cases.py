@@ -9,7 +9,7 @@ from tests.chains import Person, TeamBuilder, signature
 from tests.vectors.primitives import LOW_ORDER_EDWARDS, LOW_ORDER_MONTGOMERY, Case
 from vaults.crypto import cbor
 from vaults.crypto.errors import Refused
-from vaults.crypto.links import parse_accept, parse_signed
+from vaults.crypto.links import ChainKind, parse_accept, parse_signed
 
 # One value of each kind, so that every field meets every wrong type once.
 STRANGERS: dict[str, Any] = {
@@ -61,7 +61,7 @@ def good_bodies(team: TeamBuilder) -> dict[str, dict[str, Any]]:
 
 def _good(team: TeamBuilder) -> Iterator[Case]:
     for link_type, body in good_bodies(team).items():
-        chain = "vault" if link_type == "change" else "team"
+        chain: ChainKind = "vault" if link_type == "change" else "team"
         signed = team.sign(team.founder, link_type, body)
         yield {
             **_case(f"{link_type}, form is right", signed, "valid", chain),
@@ -137,13 +137,13 @@ def _link_fields(team: TeamBuilder) -> Iterator[Case]:
                 yield _wrapped(team, f"{name} is {kind}", {**fields, name: stranger}, "T16.fields")
     for name, value in {"actor": B16 + b"\0", "chain": B16[1:], "prev": B32[1:]}.items():
         yield _wrapped(team, f"{name} has a wrong length", {**fields, name: value}, "T16.fields")
-    for name, value in {
+    for name, seen in {
         "no seq": {"hash": B32},
         "hash of 31 bytes": {"hash": B32[1:], "seq": 1},
         "a field more": {"hash": B32, "seq": 1, "x": 1},
         "seq is null": {"hash": B32, "seq": None},
     }.items():
-        yield _wrapped(team, f"seen with {name}", {**fields, "seen": value}, "T16.fields")
+        yield _wrapped(team, f"seen with {name}", {**fields, "seen": seen}, "T16.fields")
     yield _wrapped(team, "a field more", {**fields, "x": 1}, "T16.fields")
     yield _wrapped(team, "link is an array", [fields], "T16.fields")
     for version in (0, 2):
@@ -384,8 +384,5 @@ def parse_verdict(case: Case) -> str:
 def signed_of(case: Case) -> bytes:
     if "signed" in case:
         return bytes.fromhex(case["signed"])
-    return (
-        bytes.fromhex(case["prefix"])
-        + bytes.fromhex(case["fill"]) * case["count"]
-        + bytes.fromhex(case["suffix"])
-    )
+    prefix, fill, suffix = (bytes.fromhex(case[name]) for name in ("prefix", "fill", "suffix"))
+    return b"".join((prefix, fill * int(case["count"]), suffix))

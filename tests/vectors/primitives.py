@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from nacl.bindings import (
     crypto_core_ed25519_add,
@@ -363,12 +363,13 @@ def derive_cases() -> list[Case]:
                 server_key=n,
             )
         )
-    for kind, text in (
+    texts: list[tuple[Literal["name", "email", "team"], str]] = [
         ("name", "Zo\u00eb"),
         ("email", "zoe@example.org"),
         ("name", ""),
         ("team", "Orchard"),
-    ):
+    ]
+    for kind, text in texts:
         cases.append(
             _derived("commitment", profile.commitment(k, kind, text), salt=k, kind=kind, text=text)
         )

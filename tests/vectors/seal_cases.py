@@ -41,7 +41,7 @@ def seal_cases() -> list[Case]:
         (seal.CACHE, {"account": b16, "chain": draw.take(16)}),
         (seal.LOGIN, {"handle": b16, "session": b32}),
     ]
-    cases = []
+    cases: list[Case] = []
     for label, context in contexts:
         cases += _one_seal(draw, label, context)
     cases += _damaged(draw)

@@ -90,7 +90,7 @@ def acceptance_cases() -> Iterator[Case]:
             f"add_member: {name}", team, team.sign(owner, "add_member", body, **when), refusal
         )
 
-    same_fp = {"identity": old.identity_public, "box": old.box_public}
+    same_fp: dict[str, Any] = {"identity": old.identity_public, "box": old.box_public}
     yield accepted("acceptance for another team", "T10.team", team=other.state.id)
     yield accepted("acceptance of an unknown invite", "T10.invite", invite=b"\1" * 32)
     yield accepted("one millisecond late", "T10.expired", at=START + DAY + 1)

@@ -63,7 +63,7 @@ class Story:
     ) -> Case:
         """The story so far and `more` vault links after it."""
         team, links = team_links or self.team.links, [*self.links, *more]
-        case = {
+        case: Case = {
             "name": name,
             "team": [link.hex() for link in team],
             "vault": self.vault.hex(),
