@@ -2,9 +2,12 @@
 
 import os
 import re
+import secrets
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +76,20 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         if name not in ours and not name.startswith("COFFRET_")
     }
     return {**kept, "COFFRET_DATA": str(folder), **more}
+
+
+@contextmanager
+def data_folder() -> Iterator[Path]:
+    """Name a folder for one product and remove it afterwards.
+
+    Not `tempfile.TemporaryDirectory`: PostgreSQL runs as `nobody` there if we are root, and has to
+    pass through every folder above its own.
+    """
+    folder = Path(tempfile.gettempdir()) / f"coffret-{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

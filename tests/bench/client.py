@@ -1,10 +1,12 @@
 """A client that speaks the real protocol over one persistent connection."""
 
-from http.client import HTTPConnection
+from dataclasses import dataclass
+from http.client import HTTPConnection, RemoteDisconnected
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.opaque_client import Answer
 from vaults.crypto import cbor
 
 TIMEOUT_SECONDS = 60
@@ -14,51 +16,61 @@ class FailedError(Exception):
     """An answer that no benchmark may count."""
 
 
-class Client:
-    """One person's browser, as the server sees it."""
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """An answer as it came."""
 
-    def __init__(self, url: str) -> None:
+    status_code: int
+    content: bytes
+    etag: str
+
+
+class Client:
+    """One person's browser, as the server sees it. Callable as `tests.opaque_client.Api`."""
+
+    def __init__(self, url: str, number: int) -> None:
         self.host = urlsplit(url).netloc
-        self.connection = HTTPConnection(self.host, timeout=TIMEOUT_SECONDS)
+        # Each on a loopback network of its own: the limits by address are those of one person.
+        self.connection = HTTPConnection(
+            "127.0.0.1",
+            urlsplit(url).port,
+            timeout=TIMEOUT_SECONDS,
+            source_address=(f"127.1.{number}.1", 0),
+        )
         self.cookies: dict[str, str] = {}
         self.csrf = ""
+        self("GET", "session")
 
-    def get(self, path: str) -> Any:
-        """Return the decoded body of an answer that went well."""
-        return self._decoded("GET", path, None)
-
-    def send(self, path: str, body: object, *, method: str = "POST") -> Any:
-        """Send a body as CBOR; return the decoded answer, None if it is empty."""
-        return self._decoded(method, path, cbor.dumps(body))
-
-    def send_raw(self, path: str, body: object) -> bytes:
-        """Send a body as CBOR; return the answer's bytes."""
-        return self._bytes("POST", path, cbor.dumps(body))
-
-    def begin(self) -> None:
-        """Fetch a CSRF token; the answers of sign-up and sign-in bring the next one."""
-        self.csrf = self.get("session")["csrf"]
-
-    def _decoded(self, method: str, path: str, body: bytes | None) -> Any:
-        data = self._bytes(method, path, body)
-        answer = cbor.loads(data) if data else None
+    def __call__(self, method: str, path: str, body: Any = None) -> Answer:
+        raw = self.raw(method, path, None if body is None else cbor.dumps(body))
+        if raw.status_code >= 300:
+            raise FailedError(f"{method} {path}: {raw.status_code} {raw.content[:300]!r}")
+        answer = cbor.loads(raw.content) if raw.content else None
         if isinstance(answer, dict) and isinstance(answer.get("csrf"), str):
             self.csrf = answer["csrf"]
-        return answer
+        return Answer(raw.status_code, answer)
 
-    def _bytes(self, method: str, path: str, body: bytes | None) -> bytes:
+    def raw(self, method: str, path: str, body: bytes | None = None, etag: str = "") -> Raw:
+        """Send bytes and return bytes: nothing is decoded here."""
         headers = {
             "Accept": "application/cbor, application/cbor-seq",
             "Content-Type": "application/cbor",
             "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
+            "Host": self.host,
+            "Origin": f"http://{self.host}",
             "X-CSRFToken": self.csrf,
+            **({"If-None-Match": etag} if etag else {}),
         }
-        self.connection.request(method, f"/api/v1/{path}", body, headers)
-        response = self.connection.getresponse()
+        try:
+            self.connection.request(method, f"/api/v1/{path}", body, headers)
+            response = self.connection.getresponse()
+        except (BrokenPipeError, RemoteDisconnected):
+            # It was idle for too long; the same bytes again change nothing twice.
+            self.connection.close()
+            self.connection.request(method, f"/api/v1/{path}", body, headers)
+            response = self.connection.getresponse()
         data = response.read()
         for line in response.headers.get_all("Set-Cookie") or ():
             for name, morsel in SimpleCookie(line).items():
                 self.cookies[name] = morsel.value
-        if response.status >= 300:
-            raise FailedError(f"{method} {path}: {response.status} {data[:300]!r}")
-        return data
+        return Raw(response.status, data, response.headers.get("ETag", ""))
