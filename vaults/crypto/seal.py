@@ -96,7 +96,7 @@ def open_sealed(
     try:
         if not hmac.compare_digest(okm[32:], view[_COMMIT_AT:_CIPHERTEXT_AT]):
             raise DecryptionError
-        AESGCM(okm[:32]).decrypt_into(_NONCE, view[_CIPHERTEXT_AT:], None, plaintext)
+        AESGCM(memoryview(okm)[:32]).decrypt_into(_NONCE, view[_CIPHERTEXT_AT:], None, plaintext)
     except InvalidTag:
         raise DecryptionError from None
     finally:
@@ -172,7 +172,9 @@ def _seal_with_salt(
     sealed[1:_COMMIT_AT] = salt
     sealed[_COMMIT_AT:_CIPHERTEXT_AT] = okm[32:]
     try:
-        AESGCM(okm[:32]).encrypt_into(_NONCE, plaintext, None, memoryview(sealed)[_CIPHERTEXT_AT:])
+        AESGCM(memoryview(okm)[:32]).encrypt_into(
+            _NONCE, plaintext, None, memoryview(sealed)[_CIPHERTEXT_AT:]
+        )
     finally:
         okm[:] = bytes(64)
     return bytes(sealed)
