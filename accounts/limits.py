@@ -15,11 +15,10 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 from uuid import UUID
 
-import redis
 from django.http import HttpRequest
 
 from accounts.device import known_device
-from accounts.errors import RateLimited, Unavailable
+from accounts.errors import RateLimited
 from accounts.valkey import PREFIX, valkey
 
 MAX_DELAY_SECONDS: Final = 900
@@ -106,14 +105,11 @@ def count_try(buckets: list[Bucket]) -> list[str]:
 
     Raises:
         TooMany: it is too early in at least one of them.
-        Unavailable: nothing can be counted, so nothing may be tried.
+        RedisError: nothing can be counted, so nothing may be tried.
     """
     keys = [bucket.key for bucket in buckets]
     arguments = [MAX_DELAY_SECONDS, FORGET_SECONDS, *(bucket.free for bucket in buckets)]
-    try:
-        wait = valkey().eval(_TAKE, len(keys), *keys, *arguments)
-    except redis.RedisError:
-        raise Unavailable from None
+    wait = valkey().eval(_TAKE, len(keys), *keys, *arguments)
     if int(wait) > 0:
         raise TooMany(retry_after=int(wait))
     return keys

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+import redis
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
@@ -57,6 +58,8 @@ FRAMEWORK: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
     ((exceptions.NotAuthenticated, exceptions.AuthenticationFailed), 401),
     ((PermissionDenied,), 403),
     ((SuspiciousOperation,), 400),
+    # Without Valkey nothing can be counted or kept, so nothing may be tried.
+    ((redis.RedisError,), 503),
 )
 
 # What is said where no domain error spoke: status -> code, title.

@@ -99,6 +99,7 @@ def _web(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
 @pytest.fixture
 def server(transactional_db: None, _web: str) -> str:
     """The address of the product's own web server, on this test's database, `http://localhost:…`."""
+    deployment_setup()
     return _web
 
 
