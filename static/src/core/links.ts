@@ -146,6 +146,8 @@ export function foldMine(team: TeamBook, link: TeamLink): boolean {
     if (team.state.seq + 1 !== link.seq) return false
     stepParsed(team.state, link)
     team.isDirty = true
+    // Who waits for a key now follows from this link, so the server's lists are asked for again.
+    team.extras = { ...team.extras, stir: -1 }
     return true
 }
 

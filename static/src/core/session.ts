@@ -31,6 +31,7 @@ import { teamViews } from "./view.ts"
 const VISIBLE = 5_000 // ms between two rounds
 const HIDDEN = 60_000 // ms
 const UPLOAD = 60_000 // ms between two uploads of pins that others' links moved
+const TURNS = 3 // of upkeep in one look
 const SAVE = 2_000 // ms from a change to the cache
 
 export interface Parts {
@@ -151,10 +152,14 @@ export class Session {
     async syncNow(): Promise<void> {
         await this.#round()
         await this.#flush()
-        const before = this.#heads()
         await this.#ensurePersonal()
-        if (!this.#isClosed) await this.#upkeep.run()
-        if (!this.#isClosed && this.#heads() !== before) await this.#round()
+        // Who was confirmed needs keys, whoever got a key reports it: a few turns, and the rest next time.
+        for (let turn = 0; turn < TURNS && !this.#isClosed; turn++) {
+            const before = this.#heads()
+            await this.#upkeep.run()
+            if (this.#isClosed || this.#heads() === before) break
+            await this.#round()
+        }
         await this.#uploadNow(false)
         this.context.view.changed()
     }

@@ -66,7 +66,6 @@ describe("Ana and Ben", { timeout: 60_000, sequential: true }, () => {
         })
         await ben.core.acceptInvite(fragment, "Ben")
         await ana.core.syncNow()
-        await ana.core.syncNow()
         await ben.core.syncNow()
         expect(ben.team().members.map(({ name }) => name)).toEqual(["Ana", "Ben"])
         expect(ben.vault(vault)).toMatchObject({ name: "Servers", state: "ready", right: "write" })
