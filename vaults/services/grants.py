@@ -21,7 +21,7 @@ from audit.services import record, unit_of_work
 from vaults.crypto import cbor
 from vaults.crypto.errors import DecryptionError, Refused, Waiting
 from vaults.crypto.grants import ParsedGrant, parse_grant, stored_grant
-from vaults.models import Grant, Vault
+from vaults.models import Grant, Right, Vault
 from vaults.vault_chain import check_grant
 
 KIND: Final = "grant"  # of the outer seal
@@ -102,6 +102,7 @@ def grants_store(*, access: TeamAccess, pairs: Sequence[tuple[bytes, bytes]]) ->
     sealed = grants_seal(access.team_id, grants)
     with team_states.lend(access.team_id) as state:
         for grant in grants:
+            _check_may_grant(state, access, grant)
             if grant.sender != access.fp:
                 raise LinkRefused("T7.sender")
             grant_check(state, grant)
@@ -110,6 +111,20 @@ def grants_store(*, access: TeamAccess, pairs: Sequence[tuple[bytes, bytes]]) ->
         _check_heads(access.team_id, grants)
         grants_insert(access, sealed)
     return len(grants)
+
+
+def _check_may_grant(state: TeamState, access: TeamAccess, grant: ParsedGrant) -> None:
+    """Whoever neither manages the vault nor made the epoch hears what an outsider hears.
+
+    Raises:
+        AccessDenied.
+    """
+    vault = state.vaults.get(grant.vault)
+    if vault is None:
+        raise AccessDenied
+    made = 1 <= grant.epoch <= vault.epoch and vault.epochs[grant.epoch - 1].signer == access.member_id
+    if not made and vault.right(access.member_id) < Right.MANAGE:
+        raise AccessDenied
 
 
 def grant_check(state: TeamState, grant: ParsedGrant) -> None:
