@@ -65,7 +65,7 @@ def sign_up(page: Page) -> None:
     page.get_by_label("E-mail").fill("maya@example.net")
     page.get_by_label("Name").fill("Maya Lindqvist")
     page.get_by_label("Password", exact=True).fill("Lindqvist2026!")
-    page.get_by_text("Guessed").wait_for()
+    page.get_by_text("Holds off a casual guess").wait_for()
     page.get_by_role("button", name="Make my keys").click()
 
 

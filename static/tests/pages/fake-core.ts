@@ -581,6 +581,9 @@ export class FakeCore implements Core {
             invites: each.invites.filter((invite) => invite.hash !== hash),
         }))
     }
+    async confirmMember(team: Id, hash: Id): Promise<void> {
+        await this.revokeInvite(team, hash)
+    }
     async openInvite(): Promise<InvitePreview> {
         if ("code" in this.invitation) throw this.invitation
         return this.invitation
