@@ -18,7 +18,9 @@ def main() -> None:
         # PostgreSQL runs as another user where the test runs as root.
         Path(folder).chmod(0o755)
         with product(Path(folder) / "data") as running:
-            print(json.dumps({"url": running.url, "folder": str(running.folder)}), flush=True)
+            place = {"url": running.url, "folder": str(running.folder)}
+            sys.stdout.write(f"{json.dumps(place)}\n")
+            sys.stdout.flush()
             sys.stdin.read()
 
 

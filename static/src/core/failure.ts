@@ -1,6 +1,7 @@
 /** What a call of the core may end in. Carries codes and numbers only: never a key, never something a person typed. */
-import type { Failure } from "../worker/api.ts"
+
 import { Refused } from "../crypto/errors.ts"
+import type { Failure } from "../worker/api.ts"
 
 /** A call ended without its effect. `code` is the server's or the client's own. */
 export class CoreFailure extends Error implements Failure {

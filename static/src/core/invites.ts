@@ -1,6 +1,6 @@
 /** Joining without trusting the server (design 6): the link's fragment carries what the chain is held against. */
 import { inviteVerdict } from "../chain/invite.ts"
-import { stepParsed, type Invite, type TeamState } from "../chain/team.ts"
+import { type Invite, stepParsed, type TeamState } from "../chain/team.ts"
 import type { Bytes } from "../crypto/bytes.ts"
 import { compare, hex, random, unhex } from "../crypto/bytes.ts"
 import { need, Refused } from "../crypto/errors.ts"

@@ -15,8 +15,8 @@ import { sealOldDek } from "../crypto/wraps.ts"
 import type { TeamBook, VaultBook } from "./books.ts"
 import type { Context } from "./context.ts"
 import { CoreFailure, ensure } from "./failure.ts"
-import type { Mark } from "./outbox.ts"
 import { uuid } from "./ids.ts"
+import type { Mark } from "./outbox.ts"
 import { placeOf } from "./ring.ts"
 
 /** @throws {CoreFailure} `frozen`, `not_found`, `offline` while another link of mine is under way there. */

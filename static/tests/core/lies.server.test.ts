@@ -1,12 +1,12 @@
 /** Under test: what the client refuses when the server lies. The answers are the real server's, bent on their way. */
 import { encode as encodeCbor } from "cborg"
 import { beforeAll, beforeEach, describe, expect, inject, it } from "vitest"
-import { hex, random, unhex } from "../../src/crypto/bytes.ts"
-import { open } from "../../src/crypto/seal.ts"
-import type { Dek } from "../../src/crypto/keys.ts"
 import { Unanswered } from "../../src/core/failure.ts"
 import type { Response } from "../../src/core/transport.ts"
 import { decodeSequence } from "../../src/core/transport.ts"
+import { hex, random, unhex } from "../../src/crypto/bytes.ts"
+import type { Dek } from "../../src/crypto/keys.ts"
+import { open } from "../../src/crypto/seal.ts"
 import type { Details, Overview } from "../../src/worker/api.ts"
 import { Device, PASSWORD } from "./device.ts"
 
