@@ -1,0 +1,197 @@
+"""POST invites/open and invites/accept, and the mails of joining."""
+
+import os
+from typing import Any
+
+import pytest
+
+from accounts.models import Opening
+from audit.models import AuditEvent
+from config.mailbox import mails
+from sharing.models import Acceptance, Invite
+from tests.chains import Invitation, Person
+from tests.world import World, client_of, decoded, user_of
+from vaults.crypto import cbor
+from vaults.crypto.profile import commitment
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    return World.begin()
+
+
+@pytest.fixture
+def ana(world: World) -> Person:
+    return world.team.person("ana")
+
+
+@pytest.fixture
+def invitation(world: World, ana: Person) -> Invitation:
+    return world.invite(world.founder, email=user_of(ana).email)
+
+
+def acceptance(
+    world: World, invitation: Invitation, person: Person, **fields: Any
+) -> dict[str, Any]:
+    salt = os.urandom(32)
+    name = commitment(salt, "name", "Ana")
+    profile = {"email": invitation.email, "name": name}
+    body = world.team.accept_body(invitation, person, **{"profile": profile, **fields})
+    opening = {"kind": "name", "salt": salt, "text": "Ana"}
+    return {"invite": invitation.hash, **body, "opening": opening}
+
+
+def reopened(world: World, person: Person, invitation: Invitation) -> Any:
+    return world.post(person, "invites/open", {"invite": invitation.hash})
+
+
+def test_anybody_with_the_hash_reads_the_chain_but_not_the_address(
+    world: World, invitation: Invitation
+) -> None:
+    body = cbor.dumps({"invite": invitation.hash})
+    answer = client_of(None).post("/api/v1/invites/open", body, content_type="application/cbor")
+
+    found = decoded(answer)
+    assert (found["team"], found["links"], found["state"]) == (
+        world.id.bytes,
+        world.team.links,
+        "open",
+    )
+    assert "email" not in [opening["kind"] for opening in found["openings"]]
+    assert AuditEvent.objects.filter(action="invite.opened").count() == 1
+
+
+def test_the_invited_address_gets_its_own_salt(
+    world: World, ana: Person, invitation: Invitation
+) -> None:
+    eve = world.team.person("eve")
+    kinds = [
+        [opening["kind"] for opening in decoded(reopened(world, person, invitation))["openings"]]
+        for person in (ana, eve)
+    ]
+    assert kinds == [["email"], []]
+
+
+def test_an_unknown_invitation_is_not_found(world: World, ana: Person) -> None:
+    assert world.post(ana, "invites/open", {"invite": bytes(32)}).status_code == 404
+
+
+def test_an_acceptance_waits_for_an_admin_and_becomes_a_member(
+    world: World, ana: Person, invitation: Invitation
+) -> None:
+    body = acceptance(world, invitation, ana)
+    answers = [world.post(ana, "invites/accept", body) for _ in range(2)]
+
+    assert [decoded(answer) for answer in answers] == [{"state": "waiting"}] * 2
+    assert AuditEvent.objects.filter(action="invite.accepted").count() == 1
+    assert decoded(reopened(world, ana, invitation))["state"] == "waiting"
+    (waiting,) = world.sync(world.founder, ["teams"])[0][1]["waiting"]
+    assert {key: waiting[key] for key in body if key != "opening"} == {
+        key: value for key, value in body.items() if key != "opening"
+    }
+
+    joining = {key: waiting[key] for key in ("accept", "by_invite", "by_identity")}
+    world.team.append(world.team.sign(world.founder, "add_member", joining))
+    world.push(world.founder)
+
+    assert not Acceptance.objects.exists()
+    assert decoded(reopened(world, ana, invitation))["state"] == "joined"
+    name = Opening.objects.get(kind="name", member_id=ana.member)
+    assert name.text == "Ana"
+    assert bytes(Opening.objects.get(kind="email").member_id) == ana.member
+
+
+def test_the_latest_acceptance_counts(world: World, ana: Person, invitation: Invitation) -> None:
+    first = acceptance(world, invitation, ana)
+    ana.member = os.urandom(16)
+    second = acceptance(world, invitation, ana)
+    for body in (first, second):
+        assert world.post(ana, "invites/accept", body).status_code == 200
+    assert bytes(Acceptance.objects.get().accept) == second["accept"]
+
+
+def test_another_address_is_told_so(world: World, invitation: Invitation) -> None:
+    eve = world.team.person("eve")
+    answer = world.post(eve, "invites/accept", acceptance(world, invitation, eve))
+    assert (answer.status_code, answer.json()["code"]) == (403, "invite_other_email")
+
+
+@pytest.mark.parametrize(
+    ("fields", "refusal"),
+    [
+        ({"team": bytes(16)}, "T10.team"),
+        ({"invite": bytes(32)}, "T10.invite"),
+        ({"account": bytes(16)}, "T10.account"),
+        ({"profile": {"email": bytes(32), "name": bytes(32)}}, "T10.email"),
+        ({"box": bytes(32)}, "F10.key"),
+    ],
+)
+def test_what_add_member_would_refuse_is_refused_now(
+    world: World, ana: Person, invitation: Invitation, fields: dict[str, Any], refusal: str
+) -> None:
+    answer = world.post(ana, "invites/accept", acceptance(world, invitation, ana, **fields))
+    assert (answer.status_code, answer.json()["refusal"]) == (422, refusal)
+    assert not Acceptance.objects.exists()
+
+
+@pytest.mark.parametrize("signature", ["by_invite", "by_identity"])
+def test_both_signatures_are_verified(
+    world: World, ana: Person, invitation: Invitation, signature: str
+) -> None:
+    body = {**acceptance(world, invitation, ana), signature: bytes(64)}
+    refusal = {"by_invite": "T10.sig_invite", "by_identity": "T10.sig_identity"}[signature]
+    assert world.post(ana, "invites/accept", body).json()["refusal"] == refusal
+
+
+def test_a_revoked_invitation_is_gone(world: World, ana: Person, invitation: Invitation) -> None:
+    world.team.invite_revoke(world.founder, invitation)
+    world.push(world.founder)
+    answer = reopened(world, ana, invitation)
+    assert (answer.status_code, answer.json()["code"]) == (410, "invite_closed")
+    assert answer.json()["reason"] == "revoked"
+
+
+def test_f1_an_invitation_dies_with_its_author(world: World, ana: Person) -> None:
+    admin = world.recruit("admin", role="admin")
+    invitation = world.invite(admin, email=user_of(ana).email)
+    world.remove(world.founder, admin)
+    answer = world.post(ana, "invites/accept", acceptance(world, invitation, ana))
+    assert (answer.status_code, answer.json()["reason"]) == (410, "dead")
+
+
+def test_an_expired_invitation_adds_nobody_by_this_servers_clock(
+    world: World, ana: Person
+) -> None:
+    salt, email = os.urandom(32), user_of(ana).email
+    committed = commitment(salt, "email", email)
+    # TeamBuilder's clock stands in 2025, and its invitations last a day from there.
+    body, invitation = world.team.invite_body(email=committed)
+    world.team.append(world.team.sign(world.founder, "invite", body))
+    invitation.hash = world.team.state.head
+    world.push(world.founder, openings=[{"kind": "email", "salt": salt, "text": email}])
+
+    assert reopened(world, ana, invitation).json()["reason"] == "expired"
+    link = world.team.sign(world.founder, "add_member", world.team.accept_body(invitation, ana))
+    assert world.send(world.founder, link).json()["refusal"] == "T10.expired"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_mails_say_who_and_carry_no_secret(mail_folder: Any) -> None:
+    world = World.begin()
+    ana = world.team.person("ana")
+    invitation = world.invite(world.founder, email=user_of(ana).email)
+    world.post(ana, "invites/accept", acceptance(world, invitation, ana))
+
+    waiting, invited = mails(mail_folder)
+    if "waiting" not in waiting.subject:
+        waiting, invited = invited, waiting
+    assert (invited.to, waiting.to) == (user_of(ana).email, user_of(ana).email)
+    assert "link will come to you" in invited.body
+    assert "You are waiting for" in waiting.body
+    row = Invite.objects.get()
+    for mail in (waiting, invited):
+        assert invitation.t.hex() not in mail.body
+        assert bytes(row.hash).hex() not in mail.body
+        assert "/join" not in mail.body
