@@ -5,6 +5,7 @@ import type { Clock } from "./clock.ts"
 import type { Mutex, Mutexes } from "./mutex.ts"
 import type { Outbox } from "./outbox.ts"
 import type { PinBook } from "./pins.ts"
+import type { Opened } from "./read.ts"
 import type { Shelf } from "./shelf.ts"
 import type { Server } from "./transport.ts"
 import type { View } from "./view.ts"
@@ -22,6 +23,8 @@ export interface Context {
     readonly state: Mutex
     /** One write per team at a time: two of my own would race for one head. */
     readonly writes: Mutexes
+    /** The last few items that were opened, by vault, item and revision: an edit starts from one of them. */
+    readonly recent: Map<string, Opened>
     /** Bring the folds up to date, without upkeep. */
     readonly sync: () => Promise<void>
     /** My own links were accepted: pins and cache follow, other tabs are told. */

@@ -16,6 +16,8 @@ import { requireVault, vaultPath } from "./links.ts"
 import type { Answer } from "./wire.ts"
 import { asBytes, asUint } from "./wire.ts"
 
+const RECENT = 4 // items
+
 export interface Opened {
     readonly overview: Overview
     readonly details: Details
@@ -46,11 +48,31 @@ export async function openItem(
     const query = number === undefined ? "" : `?revision=${number}`
     const answer = await context.server.call("GET", vaultPath(vault, `items/${uuid(item)}${query}`))
     try {
-        return await openAnswer(vault, atOnce(vault, folded, number, answer), answer)
+        const opened = await openAnswer(vault, atOnce(vault, folded, number, answer), answer)
+        remember(context, `${vaultId}/${item}/${opened.revision}`, opened)
+        return opened
     } catch (error) {
         if (error instanceof Refused) freezeItem(context, vault, item, error)
         throw error
     }
+}
+
+/** As {@link openItem}, without asking again for what was opened a moment ago: the server would log it once more. */
+export async function openForEdit(
+    context: Context,
+    vaultId: string,
+    item: string,
+    number: number,
+): Promise<Opened> {
+    const known = context.recent.get(`${vaultId}/${item}/${number}`)
+    return known ?? (await openItem(context, vaultId, item, number))
+}
+
+function remember({ recent }: Context, key: string, opened: Opened): void {
+    recent.delete(key)
+    recent.set(key, opened)
+    const [oldest] = recent.keys()
+    if (recent.size > RECENT && oldest !== undefined) recent.delete(oldest)
 }
 
 function foldedRevision(vault: VaultBook, item: string, number?: number): Revision {

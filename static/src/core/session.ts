@@ -10,6 +10,7 @@ import { Books } from "./books.ts"
 import type { Bundle } from "./bundle.ts"
 import { Cache } from "./cache.ts"
 import type { Clock } from "./clock.ts"
+import { sleep } from "./clock.ts"
 import type { Context } from "./context.ts"
 import { dropDraft } from "./drafts.ts"
 import { CoreFailure, Unanswered } from "./failure.ts"
@@ -22,6 +23,7 @@ import type { Settings } from "./settings.ts"
 import { readSettings } from "./settings.ts"
 import { Shelf } from "./shelf.ts"
 import type { Store } from "./store.ts"
+import { whileOpen } from "./store.ts"
 import { Sync } from "./sync.ts"
 import type { Server } from "./transport.ts"
 import { Upkeep } from "./upkeep.ts"
@@ -31,6 +33,7 @@ import { teamViews } from "./view.ts"
 const VISIBLE = 5_000 // ms between two rounds
 const HIDDEN = 60_000 // ms
 const UPLOAD = 60_000 // ms between two uploads of pins that others' links moved
+const PATIENCE = 2_000 // ms that a lock waits for the last upload
 const TURNS = 3 // of upkeep in one look
 const SAVE = 2_000 // ms from a change to the cache
 
@@ -64,7 +67,10 @@ export class Session {
     kitSaved: boolean
 
     private constructor(parts: Parts, me: Me, bundle: Bundle, settings: Settings) {
-        const { server, store, clock, view, origin } = parts
+        const { clock, view, origin } = parts
+        const isClosed = (): boolean => this.#isClosed
+        const server = parts.server.whileOpen(isClosed)
+        const store = whileOpen(parts.store, isClosed)
         const books = new Books()
         const pins = new PinBook(server, store, me, () => headsOf(books))
         const shelf = new Shelf(store, me)
@@ -80,7 +86,7 @@ export class Session {
         const written = (): Promise<void> => this.#written()
         this.context = {
             ...{ me, server, clock, books, pins, shelf, outbox, view, origin },
-            ...{ state, writes: new Mutexes(), sync, written },
+            ...{ state, writes: new Mutexes(), recent: new Map(), sync, written },
         }
         this.#upkeep = new Upkeep(this.context)
     }
@@ -281,7 +287,9 @@ export class Session {
         this.#cancelPoll()
         this.#cancelSave?.()
         await this.#saveNow()
-        await this.#uploadNow(true).catch(() => undefined)
+        // A lock does not wait for a slow network: the pins are in this browser already.
+        const upload = this.#uploadNow(true).catch(() => undefined)
+        await Promise.race([upload, sleep(this.#parts.clock, PATIENCE)])
         this.#isClosed = true
         await this.context.state.run(async () => this.context.books.wipe())
         wipe(this.context.me)

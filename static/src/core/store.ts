@@ -1,5 +1,6 @@
 /** What this browser keeps: byte strings by name. All but the server's public key is sealed before it comes here. */
 import type { Bytes } from "../crypto/bytes.ts"
+import { CoreFailure } from "./failure.ts"
 
 export interface Store {
     get(key: string): Promise<Bytes | null>
@@ -31,6 +32,19 @@ export class MemoryStore implements Store {
     }
 }
 
+/** The store while an account is open: nothing sealed with an overwritten key is kept after the lock. */
+export function whileOpen(store: Store, isClosed: () => boolean): Store {
+    return {
+        get: (key) => store.get(key),
+        list: (prefix) => store.list(prefix),
+        delete: (key) => store.delete(key),
+        put(key, value) {
+            if (isClosed()) throw new CoreFailure("locked")
+            return store.put(key, value)
+        },
+    }
+}
+
 const DATABASE = "coffret"
 const TABLE = "values"
 
@@ -53,12 +67,16 @@ export class IndexedDbStore implements Store {
 
     async list(prefix: string): Promise<{ key: string; value: Bytes }[]> {
         const range = IDBKeyRange.bound(prefix, `${prefix}\uffff`)
-        // Two requests of one order: both run over the same range.
-        const [keys, values] = await Promise.all([
-            this.#do("readonly", (table) => table.getAllKeys(range)),
-            this.#do("readonly", (table) => table.getAll(range)),
-        ])
-        return keys.map((key, i) => ({ key: String(key), value: values[i] as Bytes }))
+        const keys: { all: IDBValidKey[] } = { all: [] }
+        const values = await this.#do("readonly", (table) => {
+            // Two requests of one transaction: both see the same rows, in the same order.
+            const asked = table.getAllKeys(range)
+            asked.onsuccess = () => {
+                keys.all = asked.result
+            }
+            return table.getAll(range)
+        })
+        return keys.all.map((key, i) => ({ key: String(key), value: values[i] as Bytes }))
     }
 
     async #do<T>(mode: IDBTransactionMode, ask: (table: IDBObjectStore) => IDBRequest<T>): Promise<T> {

@@ -75,15 +75,34 @@ const LOOSE = {
 /** The server's API, with its CSRF token and its problem documents. */
 export class Server {
     readonly #transport: Transport
-    #csrf = ""
+    readonly #token: { csrf: string }
 
-    constructor(transport: Transport) {
+    constructor(transport: Transport, token = { csrf: "" }) {
         this.#transport = transport
+        this.#token = token
+    }
+
+    /**
+     * The same server for one unlocked account. Once `isClosed`, nothing is sent: what is under way at the lock may
+     * by then have been sealed with a key that is overwritten.
+     */
+    whileOpen(isClosed: () => boolean): Server {
+        const transport = this.#transport
+        const gate: Transport = {
+            async request(...args) {
+                if (isClosed()) throw new CoreFailure("locked")
+                const response = await transport.request(...args)
+                // Nor is anything opened or shown that comes in after it.
+                if (isClosed()) throw new CoreFailure("locked")
+                return response
+            },
+        }
+        return new Server(gate, this.#token)
     }
 
     /** Take the token from an answer that carries one; it changes at sign-in. */
     takeToken(answer: Answer): void {
-        if (typeof answer["csrf"] === "string") this.#csrf = answer["csrf"]
+        if (typeof answer["csrf"] === "string") this.#token.csrf = answer["csrf"]
     }
 
     /**
@@ -129,7 +148,7 @@ export class Server {
     ): Promise<Response> {
         const headers: Record<string, string> = { accept: CBOR, ...extra }
         if (body !== null) headers["content-type"] = CBOR
-        if (method !== "GET") headers["x-csrftoken"] = this.#csrf
+        if (method !== "GET") headers["x-csrftoken"] = this.#token.csrf
         return this.#transport.request(method, path, body, headers)
     }
 }

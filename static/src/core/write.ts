@@ -29,7 +29,7 @@ import {
     vaultPath,
 } from "./links.ts"
 import type { Shipment } from "./outbox.ts"
-import { openItem } from "./read.ts"
+import { openForEdit, openItem } from "./read.ts"
 
 /** What an item becomes; null is a purge. */
 export type Content = { readonly overview: Part; readonly details: Part } | null
@@ -222,7 +222,7 @@ export async function saveItem(
     ensure(!vault.broken.has(id), "refused")
     try {
         const before =
-            base > 0 ? (await openItem(context, vaultId, id, base)).raw : { overview: {}, details: {} }
+            base > 0 ? (await openForEdit(context, vaultId, id, base)).raw : { overview: {}, details: {} }
         const content = {
             overview: writeOverview(overview, before.overview),
             details: writeDetails(details, before.details),
