@@ -148,7 +148,11 @@ export interface InvitePreview {
 export type SaveResult =
     | { result: "saved"; item: Id; revision: number }
     | { result: "pending"; item: Id }
-    | { result: "conflict"; item: Id; theirs: { overview: Overview; details: Details; revision: number; author: string } }
+    | {
+          result: "conflict"
+          item: Id
+          theirs: { overview: Overview; details: Details; revision: number; author: string }
+      }
 
 export interface Draft {
     id: Id
@@ -177,7 +181,13 @@ export interface Core {
     setVisible(visible: boolean): Promise<void>
     createTeam(name: string): Promise<Id>
     createVault(team: Id, name: string): Promise<Id>
-    invite(team: Id, email: string, role: Role, vaults: { vault: Id; right: Right }[], days: number): Promise<{ url: string }>
+    invite(
+        team: Id,
+        email: string,
+        role: Role,
+        vaults: { vault: Id; right: Right }[],
+        days: number,
+    ): Promise<{ url: string }>
     revokeInvite(team: Id, hash: Id): Promise<void>
     /** Admins and owners are confirmed by hand; members and auditors by any unlocked admin's client, unasked. */
     confirmMember(team: Id, hash: Id): Promise<void>
@@ -188,10 +198,20 @@ export interface Core {
     grantVault(vault: Id, member: Id, right: Right): Promise<void>
     revokeVault(vault: Id, member: Id): Promise<void>
     rotateVault(vault: Id): Promise<void>
-    openItem(vault: Id, item: Id, revision?: number): Promise<{ overview: Overview; details: Details; revision: number; author: string }>
+    openItem(
+        vault: Id,
+        item: Id,
+        revision?: number,
+    ): Promise<{ overview: Overview; details: Details; revision: number; author: string }>
     history(vault: Id, item: Id): Promise<{ revision: number; author: string; at: number }[]>
     /** `base` is the revision that was edited, 0 for a new item. A conflict keeps the draft. */
-    saveItem(vault: Id, item: Id | null, base: number, overview: Overview, details: Details): Promise<SaveResult>
+    saveItem(
+        vault: Id,
+        item: Id | null,
+        base: number,
+        overview: Overview,
+        details: Details,
+    ): Promise<SaveResult>
     trashItem(vault: Id, item: Id): Promise<void>
     restoreItem(vault: Id, item: Id): Promise<void>
     purgeItem(vault: Id, item: Id): Promise<void>
