@@ -60,7 +60,7 @@ class TooManyLinks(RateLimited):
     title = "Too often. Wait before the next."
 
 
-class LinkRefused(DomainError):
+class LinkRefused(DomainError):  # noqa: N818 - a verdict
     """The fold refuses what was signed. `refusal` is the rule's id in SPEC.md."""
 
     code = "refused"

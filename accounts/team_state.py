@@ -4,8 +4,8 @@ The links in the database decide; what is kept here only saves folding them agai
 compares its head with the team's row and folds what is new. Those links were verified when they
 were stored, so their signatures are left out (0.06 ms a link instead of 0.2).
 
-One reentrant lock per team guards its state, which a fold changes in place. The lock is always taken before
-any row lock, never inside a transaction: so a thread that holds rows never waits for it.
+One reentrant lock per team guards its state, which a fold changes in place. It is taken before any
+row lock, never inside a transaction: so a thread that holds rows never waits for it.
 """
 
 import threading
@@ -15,8 +15,10 @@ from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
+from django.db import connection
+
 from accounts.errors import AccessDenied
-from accounts.models import Team, TeamLink
+from accounts.models import TeamLink
 from accounts.team_chain import TeamState, team_step
 from vaults.crypto.links import ParsedLink
 
@@ -66,21 +68,27 @@ class TeamStates:
         self._entries: OrderedDict[UUID, _Entry] = OrderedDict()
 
     @contextmanager
-    def lend(self, team_id: UUID) -> Iterator[TeamState]:
+    def lend(self, team_id: UUID, head: tuple[int, bytes] | None = None) -> Iterator[TeamState]:
         """Lend the state at the team's present head, for reading.
+
+        Args:
+            team_id: of the team.
+            head: its seq and hash, if the caller has just read them.
 
         Raises:
             AccessDenied: there is no such team.
         """
         entry = self._entry(team_id)
         with entry.lock:
-            row = Team.objects.filter(pk=team_id).values_list("seq", "head").first()
+            row = head or _head(team_id)
             if row is None:
                 self.forget(team_id)
                 raise AccessDenied
-            entry.state = _advance(entry.state, team_id, row[0], bytes(row[1]))
+            before = entry.state
+            entry.state = _advance(before, team_id, row[0], bytes(row[1]))
             yield entry.state
-        self._shrink()
+        if before is None:
+            self._shrink()
 
     @contextmanager
     def change(self, team_id: UUID) -> Iterator[Changing]:
@@ -118,6 +126,13 @@ class TeamStates:
             ):
                 _, dropped = self._entries.popitem(last=False)
                 links -= _links(dropped)
+
+
+def _head(team_id: UUID) -> tuple[int, bytes] | None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seq, head FROM accounts_team WHERE id = %s", [team_id])
+        row: tuple[int, bytes] | None = cursor.fetchone()
+    return row
 
 
 def _links(entry: _Entry) -> int:

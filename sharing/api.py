@@ -22,7 +22,7 @@ from sharing.selectors import waiting_by_team
 from sharing.services.invites import invite_accept, invite_open
 from sharing.services.joining import invite_create, invite_revoke, member_add
 from vaults.access import require_kek
-from vaults.api import MIB, change_in, grant_pairs, openings_in, parse
+from vaults.api import MIB, account_of, change_in, grant_pairs, openings_in, parse
 from vaults.crypto.links import ParsedLink
 from vaults.schema import problems
 from vaults.services.grants import grants_parse
@@ -118,7 +118,7 @@ class LinksView(APIView):
 class InviteOpenView(APIView):
     """Following an invitation; people do so before they have an account."""
 
-    permission_classes: ClassVar = [AllowAny]
+    permission_classes = (AllowAny,)
 
     @extend_schema(
         request=shapes.InviteOpenIn,
@@ -156,7 +156,7 @@ class InviteAcceptView(APIView):
         body = parse(shapes.InviteAcceptIn, request)
         opening = body["opening"]
         state = invite_accept(
-            user=request.user,
+            user=account_of(request),
             invite=body["invite"],
             accept=body["accept"],
             by_invite=body["by_invite"],
@@ -178,7 +178,7 @@ class CborSeqRenderer(BaseRenderer):
 class SyncView(APIView):
     """What is new, for the whole account."""
 
-    renderer_classes: ClassVar = [CborRenderer, CborSeqRenderer]
+    renderer_classes = (CborRenderer, CborSeqRenderer)
     max_body_bytes: ClassVar = MIB
 
     @extend_schema(
@@ -191,7 +191,7 @@ class SyncView(APIView):
     )
     def get(self, request: Request) -> HttpResponse:
         """Serve the heads of all chains, or 304. The KEKs are asked for first."""
-        body, etag = sync_heads(request.user)
+        body, etag = sync_heads(account_of(request))
         if request.headers.get("If-None-Match") == etag:
             response = HttpResponse(status=304)
         else:
@@ -215,8 +215,7 @@ class SyncView(APIView):
             teams={entry["team"]: (entry["seq"], entry.get("stir")) for entry in seen["teams"]},
             vaults={entry["vault"]: entry["seq"] for entry in seen["vaults"]},
         )
-        records = sync_records(request.user, cursor, body["parts"], waiting_by_team)
+        records = sync_records(account_of(request), cursor, body["parts"], waiting_by_team)
         response = HttpResponse(b"".join(records), content_type=CborSeqRenderer.media_type)
         response.headers["Cache-Control"] = "no-store"
         return response
-

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from accounts.wire import BytesField, IdField, StrictSerializer, TextField, UintField
 from vaults.crypto.links import MAX_ACCEPT, MAX_SIGNED
-from vaults.serializers import MAX_TEXT, BlobIn, GrantIn, OpeningIn
+from vaults.serializers import MAX_TEXT, BlobIn, GrantIn, OpeningIn, many
 
 MAX_CHAINS = 10_000  # in a cursor
 
@@ -15,13 +15,13 @@ Shape = serializers.Serializer[Any]
 
 class FirstChangeIn(StrictSerializer):
     link = BytesField(least=1, most=MAX_SIGNED)
-    blobs = BlobIn(many=True, max_length=1000)
+    blobs = many(BlobIn(), 1000)
 
 
 class LinkIn(StrictSerializer):
     link = BytesField(least=1, most=MAX_SIGNED)
-    openings = OpeningIn(many=True, max_length=2)
-    grants = GrantIn(many=True, max_length=1)
+    openings = many(OpeningIn(), 2)
+    grants = many(GrantIn(), 1)
     change = FirstChangeIn(allow_null=True)
 
 
@@ -78,8 +78,8 @@ class VaultSeenIn(StrictSerializer):
 
 
 class CursorIn(StrictSerializer):
-    teams = TeamSeenIn(many=True, max_length=MAX_CHAINS)
-    vaults = VaultSeenIn(many=True, max_length=MAX_CHAINS)
+    teams = many(TeamSeenIn(), MAX_CHAINS)
+    vaults = many(VaultSeenIn(), MAX_CHAINS)
 
 
 class SyncIn(StrictSerializer):

@@ -22,6 +22,7 @@ from accounts.setup import deployment_setup
 from tests.chains import Invitation, Person, TeamBuilder
 from vaults.crypto import cbor
 from vaults.crypto.links import Head
+from vaults.crypto.profile import commitment
 from vaults.crypto.seal import OVERHEAD
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -139,13 +140,10 @@ class World:
         via: str = "link",
     ) -> Invitation:
         """Invite somebody; real expiry, and an opening of the e-mail."""
-        opening = {"kind": "email", "salt": os.urandom(32), "text": email}
-        from vaults.crypto.profile import commitment  # noqa: PLC0415
-
-        committed = commitment(opening["salt"], "email", email)
-        body, invitation = self.team.invite_body(
-            role=role, vaults=vaults, via=via, email=committed
-        )
+        salt = os.urandom(32)
+        opening = {"kind": "email", "salt": salt, "text": email}
+        committed = commitment(salt, "email", email)
+        body, invitation = self.team.invite_body(role=role, vaults=vaults, via=via, email=committed)
         body["expiry"] = 4_000_000_000_000
         self.team.append(self.team.sign(actor, "invite", body))
         invitation.hash = self.team.state.head
@@ -237,7 +235,8 @@ class World:
         return {"link": self.team.links[-1], "grants": grants, "olds": []}
 
     def rotate(self, actor: Person, vault: bytes) -> HttpResponse:
-        body = {"link": None, "blobs": [], "rotation": self.rotation(actor, vault)}
+        rotation = self.rotation(actor, vault)
+        body: dict[str, Any] = {"link": None, "blobs": [], "rotation": rotation}
         return self.send_change(actor, vault, body)
 
     def grant(self, actor: Person, vault: bytes, to: Person, **fields: Any) -> HttpResponse:

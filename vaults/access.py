@@ -9,16 +9,18 @@ from django.db import connection
 
 from accounts.access import TeamAccess
 from accounts.errors import AccessDenied
-from accounts.kek import open_kek
-from accounts.models import Role, User
+from accounts.kek import lend, open_kek
+from accounts.models import Kek, Role, User
 from vaults.models import Right
 
 # One statement: these rows are asked for at every request to a vault.
 _ACCESS: Final = """
-    SELECT m.member_id, m.fp, m.role, m.verified, h."right"
+    SELECT m.member_id, m.fp, m.role, m.verified, h."right",
+        k.id, k.deployment_id, k.version, k.blob, k.master_key_id, k.flushed
     FROM accounts_member m
     JOIN vaults_vault v ON v.team_id = m.team_id AND v.id = %s
     JOIN vaults_vaultmember h ON h.vault_id = v.id AND h.member_id = m.member_id
+    JOIN accounts_kek k ON k.team_id = m.team_id AND k.state = 'current'
     WHERE m.account_id = %s AND m.team_id = %s AND m.left_seq IS NULL
 """
 
@@ -55,7 +57,18 @@ def require_vault(
         raise AccessDenied
     if row[4] < at_least:
         raise AccessDenied
-    require_kek(team_id)
+    kek_id, deployment_id, version, blob, master_key_id, flushed = row[5:]
+    kek = Kek(
+        id=kek_id,
+        deployment_id=deployment_id,
+        team_id=team_id,
+        version=version,
+        blob=blob,
+        master_key_id=master_key_id,
+        flushed=flushed,
+    )
+    with lend(kek):
+        pass
     team = TeamAccess(team_id, user.pk, bytes(row[0]), bytes(row[1]), Role(row[2]), row[3])
     return VaultAccess(team, vault_id, Right(row[4]))
 

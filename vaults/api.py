@@ -11,7 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import require_member
-from accounts.errors import Invalid
+from accounts.errors import AccessDenied, Invalid
+from accounts.models import User
 from accounts.services.team import OpeningText, link_parse
 from accounts.wire import MAX_INT
 from vaults import serializers as shapes
@@ -54,7 +55,7 @@ class TeamsView(APIView):
         body = parse(shapes.TeamIn, request)
         link = link_parse(body["link"], "team")
         done = team_create(
-            user=request.user, link=link, openings=openings_in(body["openings"])
+            user=account_of(request), link=link, openings=openings_in(body["openings"])
         )
         team = derive_team_id(link.link)
         answer = {"team": team, "seq": done.seq, "hash": done.hash}
@@ -189,6 +190,17 @@ class RevisionsView(APIView):
         return Response({"revisions": [_fields(revision) for revision in found]})
 
 
+def account_of(request: Request) -> User:
+    """Return who asks, where the route needs an account and no team.
+
+    Raises:
+        AccessDenied: nobody is signed in; the route's permission has said so before.
+    """
+    if not isinstance(request.user, User):
+        raise AccessDenied
+    return request.user
+
+
 def parse(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
     """Return the validated body.
 
@@ -225,9 +237,7 @@ def change_in(body: Mapping[str, Any]) -> Change | None:
     return Change(link_parse(body["link"], "vault"), blobs)
 
 
-def _apply(
-    access: VaultAccess, change: Change | None, rotation: dict[str, Any] | None
-) -> Written:
+def _apply(access: VaultAccess, change: Change | None, rotation: dict[str, Any] | None) -> Written:
     if rotation is not None:
         brought = RotationIn(
             link=link_parse(rotation["link"], "team"),

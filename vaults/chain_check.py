@@ -68,9 +68,7 @@ def _vault_differences(team: TeamState, row: Vault) -> Iterator[str]:
     yield from _compare(f"vault {row.pk} items", _folded_items(folded.state), _item_rows(row))
 
 
-def _compare(
-    what: str, folded: dict[Any, Any], stored: dict[Any, Any]
-) -> Iterator[str]:
+def _compare(what: str, folded: dict[Any, Any], stored: dict[Any, Any]) -> Iterator[str]:
     for key in sorted({*folded, *stored}, key=str):
         if folded.get(key) != stored.get(key):
             name = key.hex() if isinstance(key, bytes) else key

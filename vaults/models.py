@@ -42,8 +42,10 @@ class Vault(models.Model):
 
 
 class VaultLink(models.Model):
-    """One link as it was received. Triggers refuse to change or to delete it. Its hash is not
-    stored: nothing looks for it, and it would be a twelfth of the row."""
+    """One link as it was received. Triggers refuse to change or to delete it.
+
+    Its hash is not stored: nothing looks for it, and it would be a twelfth of the row.
+    """
 
     pk = models.CompositePrimaryKey("vault_id", "seq")
     vault = models.ForeignKey(Vault, models.PROTECT, related_name="links", db_index=False)

@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from django.conf import settings
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerFieldExtension,
+)
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 
 PROBLEM: Final = "application/problem+json"
@@ -69,7 +73,16 @@ def problems(*codes: str) -> dict[tuple[int, str], OpenApiResponse]:
     }
 
 
-class _BytesSchema(OpenApiSerializerFieldExtension):
+class _SessionSchema(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.authentication.BrowserSession"
+    name = "session"
+
+    def get_security_definition(self, _auto_schema: Any) -> dict[str, str]:
+        """The session's cookie; unsafe methods need the X-CSRFToken header as well."""
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
+
+
+class _BytesSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = "accounts.wire.BytesField"
 
     def map_serializer_field(self, _auto_schema: Any, _direction: str) -> dict[str, Any]:
@@ -79,21 +92,21 @@ class _BytesSchema(OpenApiSerializerFieldExtension):
         return {"type": "string", "format": "byte", "description": f"base64url; {size}"}
 
 
-class _IdSchema(OpenApiSerializerFieldExtension):
+class _IdSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = "accounts.wire.IdField"
 
     def map_serializer_field(self, _auto_schema: Any, _direction: str) -> dict[str, Any]:
         return {"type": "string", "format": "uuid", "description": "in CBOR 16 bytes"}
 
 
-class _UintSchema(OpenApiSerializerFieldExtension):
+class _UintSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = "accounts.wire.UintField"
 
     def map_serializer_field(self, _auto_schema: Any, _direction: str) -> dict[str, Any]:
         return {"type": "integer", "minimum": self.target.least, "maximum": self.target.most}
 
 
-class _TextSchema(OpenApiSerializerFieldExtension):
+class _TextSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = "accounts.wire.TextField"
 
     def map_serializer_field(self, _auto_schema: Any, _direction: str) -> dict[str, Any]:

@@ -18,10 +18,8 @@ _FROM: Final = """
     FROM vaults_item i JOIN vaults_revision r ON r.item_id = i.id
     WHERE i.vault_id = %s AND i.id = %s
 """
-_ONE: Final = (
-    f"SELECT {_COLUMNS}, r.details {_FROM} AND r.revision = COALESCE(%s, i.revision)"  # noqa: S608
-)
-_ALL: Final = f"SELECT {_COLUMNS} {_FROM} ORDER BY r.revision"  # noqa: S608
+_ONE: Final = f"SELECT {_COLUMNS}, r.details {_FROM} AND r.revision = COALESCE(%s, i.revision)"
+_ALL: Final = f"SELECT {_COLUMNS} {_FROM} ORDER BY r.revision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +34,7 @@ class ItemRevision:
     details: bytes | None
 
 
-def item_revision(
-    *, access: VaultAccess, item_id: UUID, revision: int | None
-) -> ItemRevision:
+def item_revision(*, access: VaultAccess, item_id: UUID, revision: int | None) -> ItemRevision:
     """Return one revision; None means the newest.
 
     Raises:

@@ -19,6 +19,11 @@ OLD_SIZE = OVERHEAD + 32  # bytes: a DEK under another
 Shape = serializers.Serializer[Any]
 
 
+def many(child: StrictSerializer, most: int) -> serializers.ListSerializer[Any]:
+    """A list of at most `most` of these."""
+    return serializers.ListSerializer(child=child, max_length=most)
+
+
 class OpeningIn(StrictSerializer):
     kind = serializers.ChoiceField(["name", "email", "team"])
     salt = BytesField(32)
@@ -48,13 +53,13 @@ class OldIn(StrictSerializer):
 
 class RotationIn(StrictSerializer):
     link = BytesField(least=1, most=MAX_SIGNED)
-    grants = GrantIn(many=True, max_length=MAX_GRANTS)
-    olds = OldIn(many=True, max_length=MAX_OLDS)
+    grants = many(GrantIn(), MAX_GRANTS)
+    olds = many(OldIn(), MAX_OLDS)
 
 
 class TeamIn(StrictSerializer):
     link = BytesField(least=1, most=MAX_SIGNED)
-    openings = OpeningIn(many=True, max_length=3)
+    openings = many(OpeningIn(), 3)
 
 
 class TeamOut(Shape):
@@ -65,7 +70,7 @@ class TeamOut(Shape):
 
 class ChangesIn(StrictSerializer):
     link = BytesField(least=1, most=MAX_SIGNED, allow_null=True)
-    blobs = BlobIn(many=True, max_length=MAX_ENTRIES)
+    blobs = many(BlobIn(), MAX_ENTRIES)
     rotation = RotationIn(allow_null=True)
 
 
@@ -77,11 +82,11 @@ class ChangesOut(Shape):
 
 
 class GrantsIn(StrictSerializer):
-    grants = GrantIn(many=True, max_length=MAX_GRANTS)
+    grants = many(GrantIn(), MAX_GRANTS)
 
 
 class OldsIn(StrictSerializer):
-    olds = OldIn(many=True, max_length=MAX_OLDS)
+    olds = many(OldIn(), MAX_OLDS)
 
 
 class StoredOut(Shape):
@@ -94,8 +99,8 @@ class ReportIn(StrictSerializer):
 
 
 class ReportsIn(StrictSerializer):
-    opened = ReportIn(many=True, max_length=MAX_REPORTS)
-    broken = ReportIn(many=True, max_length=MAX_REPORTS)
+    opened = many(ReportIn(), MAX_REPORTS)
+    broken = many(ReportIn(), MAX_REPORTS)
 
 
 class HoldIn(StrictSerializer):

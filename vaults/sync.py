@@ -170,9 +170,7 @@ _LINKS: Final = """
 """
 
 
-def _links(
-    vaults: list[MyVault], cursor: Cursor, *, wanted: bool
-) -> dict[UUID, list[bytes]]:
+def _links(vaults: list[MyVault], cursor: Cursor, *, wanted: bool) -> dict[UUID, list[bytes]]:
     """The links after the cursor: of all, or of those where they say which items changed."""
     read = [vault for vault in vaults if wanted or _is_near(vault, cursor)]
     if not read:
@@ -222,9 +220,7 @@ def _item_records(
     for vault in vaults:
         yield _vault_record(vault)
         for chunk in cbor_rows.chunks(rows[vault.id.bytes], BATCH):
-            yield cbor_rows.record(
-                "items", cbor_rows.b16(vault.id.bytes), cbor_rows.items(chunk)
-            )
+            yield cbor_rows.record("items", cbor_rows.b16(vault.id.bytes), cbor_rows.items(chunk))
 
 
 def _vault_record(vault: MyVault) -> bytes:
@@ -238,7 +234,7 @@ def _named(signed: bytes) -> list[bytes]:
 
 
 def _binary(sql: str, values: list[Any]) -> list[Any]:
-    """Fetch all rows in PostgreSQL's binary form: bytes come as they are, not as hex (4 times faster)."""
+    """Fetch all rows in PostgreSQL's binary form: bytes come as they are, not as hex."""
     connection.ensure_connection()
     if connection.connection is None:
         raise AccessDenied

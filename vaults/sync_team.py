@@ -47,6 +47,8 @@ class MyTeam:
         return self.role in ADMINS and self.verified != "none"
 
 
+_BROKEN_NAMES: Final = ("vault", "epoch", "to", "from")
+
 Found = dict[UUID, list[Any]]  # by team
 # Acceptances that wait for an admin, as they go out, by team.
 FindWaiting = Callable[[list[UUID]], Mapping[UUID, list[dict[str, Any]]]]
@@ -86,8 +88,12 @@ def team_records(
                 if place not in opened:
                     opened[place] = stack.enter_context(lend(keks.get(place)))
             record = {
-                "broken": [_named(("vault", "epoch", "to", "from"), r) for r in broken.get(team.id, [])],
-                "grants": [g for r in grants.get(team.id, []) if (g := _grant(r, opened[team.id, r[3]]))],
+                "broken": [_named(_BROKEN_NAMES, row) for row in broken.get(team.id, [])],
+                "grants": [
+                    grant
+                    for row in grants.get(team.id, [])
+                    if (grant := _grant(row, opened[team.id, row[3]]))
+                ],
                 "hash": team.head,
                 "links": [row[0] for row in links.get(team.id, [])],
                 "olds": [
@@ -185,5 +191,3 @@ def _grant(row: list[Any], kek: OpenedKek) -> dict[str, Any] | None:
         logger.exception("grant_does_not_open", vault=UUID(bytes=vault))
         return None
     return {"grant": grant, "opened": opened, "sig": sig, "vault": vault}
-
-

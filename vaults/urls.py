@@ -14,7 +14,5 @@ urlpatterns = [
     path(f"{VAULT}/changes", api.ChangesView.as_view(), name="changes"),
     path(f"{VAULT}/olds", api.OldsView.as_view(), name="olds"),
     path(f"{VAULT}/items/<uuid:item_id>", api.ItemView.as_view(), name="item"),
-    path(
-        f"{VAULT}/items/<uuid:item_id>/revisions", api.RevisionsView.as_view(), name="revisions"
-    ),
+    path(f"{VAULT}/items/<uuid:item_id>/revisions", api.RevisionsView.as_view(), name="revisions"),
 ]

@@ -6,7 +6,7 @@ owns every table touched; it applies its own rows in the same transaction.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -132,7 +132,11 @@ def openings_store(
     """Store texts beside the commitments of a link, if they open them.
 
     Args:
+        team_id: whose rows they become.
+        openings: one for each kind at most.
         commitments: by kind, from the link.
+        member_id: whose name or address it is, 16 bytes.
+        invite: hash of the invite whose address it is.
 
     Raises:
         Invalid: a text opens nothing, is longer than 1,000 characters, or its kind comes twice.
@@ -226,7 +230,7 @@ _MOVE_HEAD: Final = """
 
 def _append(team_id: UUID, link: ParsedLink) -> None:
     """Compare and swap the head, and store the link, in one statement."""
-    values = [link.seq, link.hash, team_id, link.seq - 1, link.prev]
+    values: list[Any] = [link.seq, link.hash, team_id, link.seq - 1, link.prev]
     with connection.cursor() as cursor:
         cursor.execute(_MOVE_HEAD, [*values, link.seq, link.hash, link.type, link.signed])
         if cursor.rowcount != 1:

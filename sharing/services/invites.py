@@ -13,8 +13,8 @@ from accounts.conflicts import LinkRefused
 from accounts.errors import AccessDenied, Forbidden, Gone
 from accounts.models import Opening, TeamLink, User
 from accounts.services.team import OpeningText, opening_check, team_lock, team_stir
-from accounts.team_chain import TeamState
 from accounts.team_chain import Invite as FoldedInvite
+from accounts.team_chain import TeamState
 from accounts.team_state import team_states
 from audit.events import Action, Scope
 from audit.services import record, unit_of_work
@@ -78,7 +78,7 @@ def invite_open(*, user: User | AnonymousUser, invite: bytes) -> OpenedInvite:
     )
 
 
-def invite_accept(  # noqa: PLR0913 - an acceptance has that many parts
+def invite_accept(
     *,
     user: User,
     invite: bytes,
@@ -166,6 +166,8 @@ def _standing(
         raise InviteClosed(reason=folded.state)
     if folded.body["expiry"] < time.time() * 1000:
         raise InviteClosed(reason="expired")
+    if not user.is_authenticated:
+        return OPEN
     accepted = Acceptance.objects.filter(invite=row, account_id=user.pk).exists()
     return WAITING if accepted else OPEN
 

@@ -1,4 +1,4 @@
-"""The links of joining: inviting, revoking, adding. Each needs the team's state and vault rights."""
+"""The links of joining: inviting, revoking, adding."""
 
 import time
 from collections.abc import Sequence
@@ -33,6 +33,8 @@ def invite_create(
     """Append an `invite`; once committed, a mail tells the invitee that a link will come.
 
     Args:
+        access: the inviter's.
+        link: the invite.
         openings: of the e-mail's commitment, exactly one.
 
     Raises:
@@ -89,7 +91,7 @@ def member_add(*, access: TeamAccess, link: ParsedLink) -> Appended:
         )
         if state is not None:
             rights_project(access.team_id, accept.member, state)
-            vaults_project(access.team_id, state.held(accept.member), state)
+            vaults_project(state.held(accept.member), state)
             _move_openings(access.team_id, accept)
             link_record(access, link, Action.TEAM_MEMBER_ADDED, accept.member)
     return Appended(link.seq, link.hash, again=state is None)

@@ -136,9 +136,7 @@ CASES: dict[tuple[str, str], Case] = {
         lambda h: [h.plain, h.auditor],
     ),
     ("item", "get"): Case(lambda h: h.reader, lambda _h: None, lambda h: [h.plain, h.auditor]),
-    ("revisions", "get"): Case(
-        lambda h: h.reader, lambda _h: None, lambda h: [h.plain, h.auditor]
-    ),
+    ("revisions", "get"): Case(lambda h: h.reader, lambda _h: None, lambda h: [h.plain, h.auditor]),
 }
 
 
@@ -238,16 +236,15 @@ def test_a_stranger_without_a_body_gets_the_same_404(
     house: House, name: str, address: str, method: str
 ) -> None:
     """Nothing is parsed before the caller is known: an error about the body would tell."""
-    assert knock(house, house.outsider, address, method, {"x": 1} if method != "get" else None).status_code == 404
+    body = None if method == "get" else {"x": 1}
+    assert knock(house, house.outsider, address, method, body).status_code == 404
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("name", "address", "method"), [e for e in WITHOUT_TEAM if e[0] not in PUBLIC]
 )
-def test_what_needs_a_session_answers_401_without_one(
-    name: str, address: str, method: str
-) -> None:
+def test_what_needs_a_session_answers_401_without_one(name: str, address: str, method: str) -> None:
     path = address.replace("<int:session_id>", "1")
     answer = getattr(client_of(None), method)(f"/{path}", HTTP_ACCEPT="*/*")
     assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in"), name

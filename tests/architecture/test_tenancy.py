@@ -23,9 +23,7 @@ def columns(model: type) -> set[str]:
 
 def test_every_row_names_a_team_an_account_or_a_reason() -> None:
     models = [m for m in apps.get_models() if m._meta.app_label in OURS]
-    homeless = {
-        m._meta.label for m in models if not columns(m) & ({"team_id"} | ACCOUNT_FIELDS)
-    }
+    homeless = {m._meta.label for m in models if not columns(m) & ({"team_id"} | ACCOUNT_FIELDS)}
     assert homeless <= set(WITHOUT_TEAM), homeless - set(WITHOUT_TEAM)
 
 

@@ -35,9 +35,7 @@ def row_of(world: World, vault: bytes) -> Vault:
     return Vault.objects.get(pk=UUID(bytes=vault), team_id=world.id)
 
 
-def test_a_new_vault_has_its_creator_its_grant_and_its_own_item(
-    world: World, vault: bytes
-) -> None:
+def test_a_new_vault_has_its_creator_its_grant_and_its_own_item(world: World, vault: bytes) -> None:
     assert rights(world, vault) == {world.founder.member: 3}
     row = row_of(world, vault)
     assert (row.seq, row.epoch, row.due) == (1, 1, False)
@@ -88,9 +86,7 @@ def test_a_first_change_without_the_vaults_own_item_makes_no_vault(world: World)
     assert not Vault.objects.exists()
 
 
-def test_granting_raising_lowering_and_revoking_move_the_right(
-    world: World, vault: bytes
-) -> None:
+def test_granting_raising_lowering_and_revoking_move_the_right(world: World, vault: bytes) -> None:
     ana = world.recruit("ana")
     for right, number in (("write", 2), ("manage", 3), ("read", 1)):
         world.team.vault_grant(world.founder, vault, ana, right)
@@ -144,9 +140,7 @@ def test_an_auditor_loses_every_right(world: World, vault: bytes) -> None:
     assert ana.member not in rights(world, vault)
 
 
-def test_a_mailed_member_has_no_right_until_words_were_compared(
-    world: World, vault: bytes
-) -> None:
+def test_a_mailed_member_has_no_right_until_words_were_compared(world: World, vault: bytes) -> None:
     ana = world.recruit("ana", {vault: "write"}, via="mail")
     assert ana.member not in rights(world, vault)
     world.team.verify(world.founder, ana)
@@ -185,9 +179,7 @@ def test_a_new_name_is_stored_if_it_opens(world: World) -> None:
     assert Opening.objects.get().text == "Ana “the” Admin"
 
 
-def test_f1_an_admin_without_manage_invites_nobody_into_a_vault(
-    world: World, vault: bytes
-) -> None:
+def test_f1_an_admin_without_manage_invites_nobody_into_a_vault(world: World, vault: bytes) -> None:
     admin = world.recruit("admin", role="admin")
     body, _invitation = world.team.invite_body(vaults={vault: "read"})
     opening = {"kind": "email", "salt": bytes(32), "text": "a@example.org"}

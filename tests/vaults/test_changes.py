@@ -102,9 +102,7 @@ def test_every_revision_is_served_as_it_was_written(world: World, vault: bytes) 
 
 
 @pytest.mark.parametrize("revision", ["0", "x", "-1", "99999999999999999999"])
-def test_a_revision_that_is_no_number_is_invalid(
-    world: World, vault: bytes, revision: str
-) -> None:
+def test_a_revision_that_is_no_number_is_invalid(world: World, vault: bytes, revision: str) -> None:
     url = f"vaults/{UUID(bytes=vault)}/items/{UUID(bytes=vault)}?revision={revision}"
     assert world.get(world.founder, url).json()["code"] in {"invalid", "not_found"}
 
@@ -186,9 +184,7 @@ def test_an_item_of_another_vault_is_taken(world: World, vault: bytes) -> None:
     assert VaultLink.objects.filter(vault_id=UUID(bytes=other)).count() == 1
 
 
-def test_a_thousand_entries_are_as_many_statements_as_one(
-    world: World, vault: bytes
-) -> None:
+def test_a_thousand_entries_are_as_many_statements_as_one(world: World, vault: bytes) -> None:
     with CaptureQueriesContext(connection) as one:
         world.write(world.founder, vault, {world.item(): 1})
     many = world.change_body(world.founder, vault, {world.item(): 1 for _ in range(1000)})

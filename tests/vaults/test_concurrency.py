@@ -132,10 +132,10 @@ def test_of_two_rotations_one_wins_with_all_its_grants(world: World, vault: byte
 
 def _rotation_of(world: World, vault: bytes, person: Any, link: bytes) -> dict[str, Any]:
     """A rotation with its grants, whose head is the link itself; the builder keeps nothing."""
-    import hashlib  # noqa: PLC0415
+    import hashlib
 
-    from tests.chains import seal_dek  # noqa: PLC0415
-    from vaults.crypto import cbor, grants, keys  # noqa: PLC0415
+    from tests.chains import seal_dek
+    from vaults.crypto import cbor, grants, keys
 
     state = world.team.state
     head = {"hash": hashlib.sha256(link).digest(), "seq": state.seq + 1}

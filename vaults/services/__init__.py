@@ -1,1 +1,1 @@
-"""What changes vaults. `heads` locks, cuts and projects for the others; one module for each noun."""
+"""What changes vaults, one module for each noun; `heads` locks and projects for all."""

@@ -8,7 +8,7 @@ what the signer has seen.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.core.cache import cache
@@ -23,7 +23,7 @@ from accounts.conflicts import (
     Taken,
     TooManyLinks,
 )
-from accounts.errors import Invalid
+from accounts.errors import AccessDenied, Invalid
 from accounts.services.team import link_record, team_commit
 from accounts.team_chain import TeamState
 from accounts.team_state import Changing, team_states
@@ -35,9 +35,18 @@ from vaults.crypto.grants import ParsedGrant
 from vaults.crypto.links import ParsedLink
 from vaults.models import Right, VaultLink
 from vaults.services.grants import SealedGrants, grant_check, grants_insert, grants_seal
-from vaults.services.heads import VaultHead, cut_heads_check, vault_head_read, vaults_project
+from vaults.services.heads import (
+    VaultHead,
+    cut_heads_check,
+    vault_head_of,
+    vault_head_read,
+    vaults_project,
+)
 from vaults.services.olds import OldIn, olds_insert
 from vaults.vault_chain import Revision, VaultState, vault_step
+
+# Those that a link names; of a hash only whether it was purged.
+Items = dict[bytes, Revision]
 
 ROTATION_QUOTA_SECONDS: Final = 3_600  # one rotation that is not due, per member and vault
 
@@ -92,19 +101,17 @@ def change_apply(*, access: VaultAccess, change: Change) -> Written:
         Invalid: blobs and entries do not match.
     """
     _check_shape(access, change)
-    head = vault_head_read(access.team_id, access.vault_id)
+    head, items, team_head = _ground(access, change.link)
     if _stands(change.link, head):
         return _written(change, None, again=True)
-    with team_states.lend(access.team_id) as state:
-        _judge(state, head, change.link)
+    with team_states.lend(access.team_id, team_head) as state:
+        _judge(state, head, items, change.link)
     with unit_of_work():
         change_write(access.team, access.vault_id, change)
     return _written(change, None, again=False)
 
 
-def rotation_apply(
-    *, access: VaultAccess, rotation: RotationIn, change: Change | None
-) -> Written:
+def rotation_apply(*, access: VaultAccess, rotation: RotationIn, change: Change | None) -> Written:
     """Append a `vault_rotate`, and the vault link that needed it: both or neither.
 
     Raises:
@@ -152,7 +159,7 @@ def first_change_judge(state: TeamState, vault_id: UUID, change: Change) -> None
     head = VaultHead(vault_id, 0, created.hash, created.seq, created.seq, None, None)
     if all(item != vault_id.bytes for item, _revision, _hash in change.link.body["entries"]):
         raise Invalid("The first link of a vault holds the vault's own item.")
-    _judge(state, head, change.link)
+    _judge(state, head, {}, change.link)
 
 
 def _only_item(link: ParsedLink) -> dict[str, bytes | int]:
@@ -202,7 +209,40 @@ def _stands(link: ParsedLink, head: VaultHead) -> bool:
     return False
 
 
-def _judge(state: TeamState, head: VaultHead, link: ParsedLink) -> None:
+_GROUND: Final = """
+    SELECT v.id, v.seq, v.head, v.seen_seq, v.last_cut_seq, v.held_until, v.held_by,
+        t.seq, t.head, i.id, i.revision, i.overview IS NULL
+    FROM vaults_vault v
+    JOIN accounts_team t ON t.id = v.team_id
+    LEFT JOIN vaults_item i ON i.vault_id = v.id AND i.id = ANY(%s)
+    WHERE v.id = %s AND v.team_id = %s
+"""
+
+
+def _ground(access: VaultAccess, link: ParsedLink) -> tuple[VaultHead, Items, tuple[int, bytes]]:
+    """Read all that a change is judged on, in one statement and so at one moment.
+
+    Raises:
+        AccessDenied: the vault is gone.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_GROUND, [_named(link), access.vault_id, access.team_id])
+        rows = cursor.fetchall()
+    if not rows:
+        raise AccessDenied
+    items = {
+        row[9].bytes: Revision(row[10], None if row[11] else b"")
+        for row in rows
+        if row[9] is not None
+    }
+    return vault_head_of(rows[0]), items, (rows[0][7], bytes(rows[0][8]))
+
+
+def _named(link: ParsedLink) -> list[UUID]:
+    return [UUID(bytes=entry[0]) for entry in link.body["entries"]]
+
+
+def _judge(state: TeamState, head: VaultHead, items: Items, link: ParsedLink) -> None:
     """Judge a link exactly as a client does, on the rows of the items that it names.
 
     Raises:
@@ -211,14 +251,13 @@ def _judge(state: TeamState, head: VaultHead, link: ParsedLink) -> None:
     """
     if link.seen is not None and link.seen.seq < max(head.seen_seq, head.last_cut_seq):
         raise StaleSeen
-    named = [UUID(bytes=entry[0]) for entry in link.body["entries"]]
     vault = VaultState(
         id=head.id.bytes,
         seq=head.seq,
         head=head.head,
         seen=head.seen_seq,
         judged=state.seq,
-        items=_revisions(head.id, named),
+        items=items,
     )
     try:
         vault_step(state, vault, link)
@@ -228,20 +267,6 @@ def _judge(state: TeamState, head: VaultHead, link: ParsedLink) -> None:
         raise LinkRefused(verdict.refusal) from None
     except Waiting:
         raise LinkRefused("T1.seen_hash") from None
-
-
-_REVISIONS: Final = """
-    SELECT id, revision, overview IS NULL FROM vaults_item WHERE vault_id = %s AND id = ANY(%s)
-"""
-
-
-def _revisions(vault_id: UUID, items: list[UUID]) -> dict[bytes, Revision]:
-    """The last revision of each item; its hash is not kept here, only whether it was purged."""
-    with connection.cursor() as cursor:
-        cursor.execute(_REVISIONS, [vault_id, items])
-        return {
-            row[0].bytes: Revision(row[1], None if row[2] else b"") for row in cursor.fetchall()
-        }
 
 
 _SWAP: Final = """
@@ -259,7 +284,7 @@ def _swap_head(access: TeamAccess, vault_id: UUID, link: ParsedLink) -> None:
         HeadMoved, StaleSeen, Held.
     """
     seen = _seen_seq(link)
-    values = {
+    values: dict[str, Any] = {
         "seq": link.seq,
         "hash": link.hash,
         "seen": seen,
@@ -297,7 +322,8 @@ _STORE: Final = """
     ), stored AS (
         INSERT INTO vaults_item AS i
             (id, vault_id, team_id, revision, epoch, link_seq, author, c_details, overview)
-        SELECT id, %(vault)s, %(team)s, revision, %(epoch)s, %(seq)s, %(author)s, c_details, overview
+        SELECT id, %(vault)s, %(team)s, revision, %(epoch)s, %(seq)s, %(author)s,
+            c_details, overview
         FROM entry
         ON CONFLICT (id) DO UPDATE
         SET revision = EXCLUDED.revision, epoch = EXCLUDED.epoch, link_seq = EXCLUDED.link_seq,
@@ -381,9 +407,7 @@ def _rotate(
             head.check_not_held(access.team.member_id)
         _check_quota(access, changing.at_head(rotation.link.seq - 1, rotation.link.prev))
 
-    state = team_commit(
-        access=access.team, link=rotation.link, changing=changing, guard=lock_vault
-    )
+    state = team_commit(access=access.team, link=rotation.link, changing=changing, guard=lock_vault)
     if state is None:
         if change is not None and not _stands(
             change.link, vault_head_read(access.team_id, access.vault_id)
@@ -392,8 +416,8 @@ def _rotate(
         return True
     _store_rotation(access, state, rotation, sealed)
     if change is not None:
-        head = vault_head_read(access.team_id, access.vault_id)
-        _judge(state, head, change.link)
+        head, items, _team_head = _ground(access, change.link)
+        _judge(state, head, items, change.link)
     return False
 
 
@@ -423,7 +447,7 @@ def _store_rotation(
         if (grant.vault, grant.epoch) != (access.vault_id.bytes, rotation.link.body["epoch"]):
             raise LinkRefused("T7.place")
         grant_check(state, grant)
-    vaults_project(access.team_id, [access.vault_id.bytes], state)
+    vaults_project([access.vault_id.bytes], state)
     grants_insert(access.team, sealed)
     olds_insert(access.team, access.vault_id, rotation.olds, newest=rotation.link.body["epoch"])
     link_record(access.team, rotation.link, Action.VAULT_ROTATED, access.vault_id)
@@ -450,4 +474,3 @@ def _written(change: Change | None, rotation: RotationIn | None, *, again: bool)
     if seen is None:
         raise LinkRefused("T1.seen")
     return Written(seq, head, seen.seq, seen.hash, again)
-

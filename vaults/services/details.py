@@ -8,9 +8,7 @@ from vaults.access import VaultAccess
 from vaults.selectors import ItemRevision, item_revision
 
 
-def details_serve(
-    *, access: VaultAccess, item_id: UUID, revision: int | None
-) -> ItemRevision:
+def details_serve(*, access: VaultAccess, item_id: UUID, revision: int | None) -> ItemRevision:
     """Return one revision with its details (None: the newest), once that is noted.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -122,7 +122,9 @@ def _check_may_grant(state: TeamState, access: TeamAccess, grant: ParsedGrant) -
     vault = state.vaults.get(grant.vault)
     if vault is None:
         raise AccessDenied
-    made = 1 <= grant.epoch <= vault.epoch and vault.epochs[grant.epoch - 1].signer == access.member_id
+    made = (
+        1 <= grant.epoch <= vault.epoch and vault.epochs[grant.epoch - 1].signer == access.member_id
+    )
     if not made and vault.right(access.member_id) < Right.MANAGE:
         raise AccessDenied
 
@@ -213,7 +215,7 @@ def _mark(
         [report.from_fp for report in reports],
     ]
     with connection.cursor() as cursor:
-        values = [timezone.now(), *columns, access.team_id, access.fp]
+        values: list[Any] = [timezone.now(), *columns, access.team_id, access.fp]
         cursor.execute(_MARK.format(column=column), values)
         changed = {(row[0], row[1], bytes(row[2])) for row in cursor.fetchall()}
     return [

@@ -6,7 +6,7 @@ Lock order: the team's row, vaults by id, the audit's head.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -54,7 +54,7 @@ def vault_heads_lock(team_id: UUID, vaults: Iterable[UUID]) -> dict[UUID, VaultH
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [team_id, list(vaults)])
         rows = cursor.fetchall()
-    return {row[0]: _head(row) for row in rows}
+    return {row[0]: vault_head_of(row) for row in rows}
 
 
 def vault_head_read(team_id: UUID, vault_id: UUID) -> VaultHead:
@@ -68,7 +68,7 @@ def vault_head_read(team_id: UUID, vault_id: UUID) -> VaultHead:
         row = cursor.fetchone()
     if row is None:
         raise AccessDenied
-    return _head(row)
+    return vault_head_of(row)
 
 
 def cut_heads_check(team_id: UUID, link: ParsedLink) -> dict[UUID, VaultHead]:
@@ -112,10 +112,10 @@ _PROJECT_RIGHTS: Final = """
 """
 
 
-def vaults_project(team_id: UUID, vaults: Iterable[bytes], state: TeamState) -> None:
+def vaults_project(vaults: Iterable[bytes], state: TeamState) -> None:
     """Write epoch, due and last cut of vaults as the fold has them after its last link."""
     folded = [state.vaults[vault] for vault in vaults]
-    values = [
+    values: list[Any] = [
         [UUID(bytes=vault.id) for vault in folded],
         [vault.epoch for vault in folded],
         [vault.due.now for vault in folded],
@@ -128,16 +128,17 @@ def vaults_project(team_id: UUID, vaults: Iterable[bytes], state: TeamState) -> 
 def rights_project(team_id: UUID, member_id: bytes, state: TeamState) -> None:
     """Write the rights that a member holds after the last link; the fold has all of them."""
     held = [state.vaults[vault] for vault in state.held(member_id)]
-    folded = [
+    folded: list[Any] = [
         [UUID(bytes=vault.id) for vault in held],
         [vault.right(member_id) for vault in held],
         [vault.since[member_id] for vault in held],
     ]
-    where = [team_id, member_id]
+    where: list[Any] = [team_id, member_id]
     with connection.cursor() as cursor:
         cursor.execute(_PROJECT_RIGHTS, [*folded, *where, member_id, team_id])
 
 
-def _head(row: tuple[UUID, int, bytes, int, int, datetime | None, bytes | None]) -> VaultHead:
+def vault_head_of(row: tuple[Any, ...]) -> VaultHead:
+    """Take a vault's columns in the order of `_COLUMNS`; more may follow."""
     held_by = None if row[6] is None else bytes(row[6])
     return VaultHead(row[0], row[1], bytes(row[2]), row[3], row[4], row[5], held_by)

@@ -58,7 +58,7 @@ def _rights_change(access: TeamAccess, link: ParsedLink, action: Action) -> Appe
         state = team_commit(access=access, link=link, changing=changing, guard=lock_cuts)
         if state is not None:
             rights_project(access.team_id, link.body["member"], state)
-            vaults_project(access.team_id, _vaults_of(link, state), state)
+            vaults_project(_vaults_of(link, state), state)
             link_record(access, link, action, _subject(link))
     return Appended(link.seq, link.hash, again=state is None)
 

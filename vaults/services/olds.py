@@ -37,9 +37,7 @@ def olds_store(*, access: VaultAccess, olds: Sequence[OldIn]) -> int:
     return len(olds)
 
 
-def olds_insert(
-    access: TeamAccess, vault_id: UUID, olds: Sequence[OldIn], *, newest: int
-) -> None:
+def olds_insert(access: TeamAccess, vault_id: UUID, olds: Sequence[OldIn], *, newest: int) -> None:
     """Store former DEKs, inside the caller's unit of work; a later one of mine replaces mine."""
     for old in olds:
         if not 1 <= old.from_epoch < old.to_epoch <= newest:

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from django.db import IntegrityError
 
+from accounts.access import TeamAccess
 from accounts.conflicts import LinkRefused, PersonalExists, Taken
 from accounts.kek import PreparedKek, kek_insert, kek_prepare
 from accounts.models import Role, Team, TeamLink, User
-from accounts.access import TeamAccess
 from accounts.services.team import (
     Appended,
     OpeningText,
@@ -85,9 +85,7 @@ def _insert(user: User, state: TeamState, link: ParsedLink, kek: PreparedKek) ->
         head=link.hash,
         genesis_hash=link.hash,
     )
-    TeamLink.objects.create(
-        team=team, seq=0, hash=link.hash, type=link.type, signed=link.signed
-    )
+    TeamLink.objects.create(team=team, seq=0, hash=link.hash, type=link.type, signed=link.signed)
     founder_insert(team.pk, state)
     kek_insert(kek)
 

@@ -34,6 +34,8 @@ def vault_create(
     """Append a `vault_create`, its creator's grant, and the first vault link, which names it.
 
     Args:
+        access: the creator's.
+        link: the `vault_create`.
         grants: exactly one, by the creator to the creator, whose head is `link`.
         change: signed on `link`; it holds the vault's own item.
 
@@ -119,9 +121,9 @@ def _begin(
 
 def _may_hold(access: TeamAccess, wanted: set[UUID]) -> set[UUID]:
     if access.administers:
-        rows = Vault.objects.filter(team_id=access.team_id, pk__in=wanted).values_list("pk")
-    else:
-        rows = VaultMember.objects.filter(
-            team_id=access.team_id, member_id=access.member_id, vault_id__in=wanted
-        ).values_list("vault_id")
-    return {row[0] for row in rows}
+        vaults = Vault.objects.filter(team_id=access.team_id, pk__in=wanted)
+        return set(vaults.values_list("pk", flat=True))
+    held = VaultMember.objects.filter(
+        team_id=access.team_id, member_id=access.member_id, vault_id__in=wanted
+    )
+    return set(held.values_list("vault_id", flat=True))
