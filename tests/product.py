@@ -9,9 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -27,11 +27,12 @@ MAIL_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A running Coffret: its address, its data folder and its supervisor's process."""
+    """A running Coffret: its address, its data folder, its supervisor's process, its settings."""
 
     url: str
     folder: Path
     process: psutil.Process
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def web(self) -> list[psutil.Process]:
         """Return the web server's processes, workers included."""
@@ -59,7 +60,7 @@ class Product:
         done = subprocess.run(
             command,
             cwd=BASE_DIR,
-            env=environment(self.folder),
+            env=environment(self.folder, **self.settings),
             capture_output=True,
             text=True,
             check=True,
@@ -116,7 +117,7 @@ def product(folder: Path, **more: str) -> Iterator[Product]:
         )
     try:
         _wait_until_ready(running, log)
-        yield Product(f"http://localhost:{port}", folder, psutil.Process(running.pid))
+        yield Product(f"http://localhost:{port}", folder, psutil.Process(running.pid), more)
     finally:
         _stop(running)
 

@@ -29,6 +29,7 @@ class Client:
     """One person's browser, as the server sees it. Callable as `tests.opaque_client.Api`."""
 
     def __init__(self, url: str, number: int) -> None:
+        self.number = number
         self.host = urlsplit(url).netloc
         # Each on a loopback network of its own: the limits by address are those of one person.
         self.connection = HTTPConnection(
@@ -52,15 +53,7 @@ class Client:
 
     def raw(self, method: str, path: str, body: bytes | None = None, etag: str = "") -> Raw:
         """Send bytes and return bytes: nothing is decoded here."""
-        headers = {
-            "Accept": "application/cbor, application/cbor-seq",
-            "Content-Type": "application/cbor",
-            "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
-            "Host": self.host,
-            "Origin": f"http://{self.host}",
-            "X-CSRFToken": self.csrf,
-            **({"If-None-Match": etag} if etag else {}),
-        }
+        headers = self.headers(etag)
         try:
             self.connection.request(method, f"/api/v1/{path}", body, headers)
             response = self.connection.getresponse()
@@ -74,3 +67,15 @@ class Client:
             for name, morsel in SimpleCookie(line).items():
                 self.cookies[name] = morsel.value
         return Raw(response.status, data, response.headers.get("ETag", ""))
+
+    def headers(self, etag: str = "") -> dict[str, str]:
+        """Return what every request of this person carries."""
+        return {
+            "Accept": "application/cbor, application/cbor-seq",
+            "Content-Type": "application/cbor",
+            "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
+            "Host": self.host,
+            "Origin": f"http://{self.host}",
+            "X-CSRFToken": self.csrf,
+            **({"If-None-Match": etag} if etag else {}),
+        }

@@ -65,6 +65,11 @@ class BenchWorld(World):
         assert isinstance(client, Client)
         return client
 
+    def close(self) -> None:
+        """Hang up for everybody."""
+        for session in self.clients.values():
+            session.client.connection.close()
+
     def join(self, vaults: dict[bytes, str] | None = None) -> Person:
         """Sign a person up and add them to the team, with these rights."""
         invitation, person = self.invited(vaults)
