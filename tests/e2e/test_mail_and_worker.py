@@ -98,7 +98,7 @@ def messages(folder: Path, task: str) -> set[str]:
     found = set()
     for start in re.finditer(re.escape('{"body": '), text):
         message, _end = decoder.raw_decode(text, start.start())
-        if message["headers"]["task"] == task:
+        if message["headers"].get("task") == task:
             arguments, named, _links = json.loads(base64.b64decode(message["body"]))
             found.add(json.dumps([arguments, named]))
     return found

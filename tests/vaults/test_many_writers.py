@@ -12,15 +12,12 @@ import multiprocessing
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
-from typing import Any
 
 from accounts.team_chain import fold_team
 from tests.bench.people import BenchWorld
 from tests.chains import Person
 from tests.product import data_folder, product
 from tests.vaults.writer import Report, Seat, meet, write
-from tests.world import records
-from vaults.crypto import cbor
 from vaults.crypto.links import parse_signed
 from vaults.vault_chain import fold_vault, vault_start
 
@@ -55,13 +52,9 @@ def crowd(seats: list[Seat]) -> list[Report]:
 
 def served(world: BenchWorld, vault: bytes) -> tuple[list[bytes], list[bytes]]:
     """The links of the team and of the vault as a new browser gets them."""
-    empty: dict[str, list[Any]] = {"teams": [], "vaults": []}
-    body = cbor.dumps({"cursor": empty, "parts": ["teams", "links"]})
-    answer = world.load_client(world.founder).raw("POST", "sync", body)
-    assert answer.status_code == 200, answer.content
     team: list[bytes] = []
     links: list[bytes] = []
-    for record in records(answer):
+    for record in world.sync(world.founder, ["teams", "links"]):
         if record[0] == "team":
             team += record[1]["links"]
         elif record[0] == "links" and record[1] == vault:

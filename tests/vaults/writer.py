@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
+from typing import Any
 from uuid import UUID
 
 from nacl.signing import SigningKey
@@ -220,7 +221,7 @@ class Writer:
             "vaults": [{"seq": self.vault.seq, "vault": self.seat.vault}],
         }
         body = cbor.dumps({"cursor": cursor, "parts": ["links"]})
-        answer = self.answer("sync", body)
+        answer: Any = self.answer("sync", body)
         assert answer.status_code == 200, answer.content
         for record in records(answer):
             if record[0] == "links":
