@@ -1,11 +1,16 @@
 """What we tell django-allauth. Hooks only; the way to sign in is accounts/login.py."""
 
-from typing import Never
+from collections.abc import Sequence
+from typing import Final, Never
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.http import HttpRequest
 
 from accounts.models import User
+from accounts.rows import exists
+
+_FACTORS: Final = "SELECT 1 FROM mfa_authenticator WHERE user_id = %s"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
@@ -25,3 +30,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
     def get_login_stages(self) -> list[str]:
         """Name what a sign-in passes, in this order; a new stage needs a route and a test."""
         return ["accounts.login.EmailCodeStage", "allauth.mfa.stages.AuthenticateStage"]
+
+
+class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no types
+    """Asks at each sign-in, in one short statement, whether there is a second factor."""
+
+    def is_mfa_enabled(self, user: User, types: Sequence[str] | None = None) -> bool:
+        if types is None:
+            return exists(_FACTORS, user.pk)
+        return exists(f"{_FACTORS} AND type = ANY(%s)", user.pk, [str(kind) for kind in types])

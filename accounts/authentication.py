@@ -1,12 +1,25 @@
 """Who asks: the session's account. CSRF is checked on every unsafe request, anonymous ones too."""
 
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
+from allauth.account.auth_backends import AuthenticationBackend
 from django.http import HttpRequest
 from rest_framework.authentication import CSRFCheck, SessionAuthentication
 from rest_framework.request import Request
 
 from accounts.errors import Forbidden
+from accounts.models import User
+from accounts.rows import Rows
+
+_ACTIVE: Final = Rows(User, "t.id = %s AND t.is_active")
+
+
+class AccountBackend(AuthenticationBackend):  # type: ignore[misc]  # allauth ships no types
+    """Finds the account of a session anew at each request; nobody who was switched off."""
+
+    def get_user(self, user_id: UUID) -> User | None:
+        return _ACTIVE.first(user_id)
 
 
 class CsrfRefused(Forbidden):

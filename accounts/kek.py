@@ -8,12 +8,14 @@ holds no live copy.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID, uuid4
 
 from django.db import connection, models
 
 from accounts.errors import Conflict
 from accounts.models import Deployment, Kek
+from accounts.rows import Rows
 from audit.events import Action, Scope
 from audit.services import record, unit_of_work
 from vaults.crypto import keys
@@ -21,6 +23,10 @@ from vaults.crypto.seal import open_outer, seal_outer
 from vaults.kms import registry
 from vaults.kms.base import Decrypted
 from vaults.kms.cache import KekRef, kek_context, process_cache
+
+_CURRENT: Final = Rows(Kek, "t.team_id IS NOT DISTINCT FROM %s AND t.state = 'current'")
+_VERSION: Final = Rows(Kek, "t.team_id IS NOT DISTINCT FROM %s AND t.version = %s")
+_OF_TEAMS: Final = Rows(Kek, "t.team_id = ANY(%s)")
 
 
 class KekMoved(Conflict):
@@ -159,16 +165,14 @@ def open_kek(team_id: UUID | None) -> Iterator[OpenedKek]:
         KmsUnavailable: it is not in the cache and KMS does not open it.
         KekMissing: there is none.
     """
-    row = Kek.objects.filter(team_id=team_id, state=Kek.State.CURRENT).first()
-    with lend(row) as opened:
+    with lend(_CURRENT.first(team_id)) as opened:
         yield opened
 
 
 @contextmanager
 def open_kek_version(team_id: UUID | None, version: int) -> Iterator[OpenedKek]:
     """Lend one version, for rows that still name it. Raises as `open_kek`."""
-    row = Kek.objects.filter(team_id=team_id, version=version).first()
-    with lend(row) as opened:
+    with lend(_VERSION.first(team_id, version)) as opened:
         yield opened
 
 
@@ -235,7 +239,7 @@ def _scope(team_id: UUID | None) -> Scope:
 
 def keks_of(team_ids: Iterable[UUID]) -> list[Kek]:
     """Return every KEK of these teams, in one query; `lend` opens them."""
-    return list(Kek.objects.filter(team_id__in=list(team_ids)))
+    return _OF_TEAMS.all(list(team_ids))
 
 
 @contextmanager

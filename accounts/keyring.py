@@ -4,7 +4,7 @@ All of it is sealed in the browser. The server keeps bytes and counters: a write
 next counter, so that two browsers cannot overwrite each other, and the same bytes again are fine.
 """
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -12,10 +12,15 @@ from django.utils import timezone
 
 from accounts.errors import Conflict
 from accounts.kek import open_kek_version
-from accounts.models import AccountBlob, AmkWrap, User
+from accounts.models import AccountBlob, AmkWrap, OpaqueRecord, User
+from accounts.rows import Rows
 from audit.services import unit_of_work
 
 Kind = AccountBlob.Kind
+
+_WRAP: Final = Rows(AmkWrap, "t.account_id = %s AND t.wrap = 'auk'")
+_RECORD: Final = Rows(OpaqueRecord, "t.account_id = %s")
+_BLOBS: Final = Rows(AccountBlob, "t.account_id = %s")
 
 
 class CounterMoved(Conflict):
@@ -31,16 +36,14 @@ def bundle_of(user: User) -> dict[str, Any]:
     Raises:
         KmsUnavailable: the wrap's outer seal cannot be opened.
     """
-    wrap = AmkWrap.objects.select_related("account__opaquerecord").get(
-        account=user, wrap=AmkWrap.Wrap.AUK
-    )
-    record = wrap.account.opaquerecord
+    wrap, record = _WRAP.first(user.pk), _RECORD.first(user.pk)
+    if wrap is None or record is None:
+        raise LookupError("an account without its wrap or its record")
     with open_kek_version(None, wrap.kek_version) as kek:
         blob = bytes(kek.open("amk", wrap.id.bytes, bytes(wrap.blob)))
         deployment = kek.deployment_id
     blobs = {
-        row.kind: {"counter": row.counter, "blob": bytes(row.blob)}
-        for row in AccountBlob.objects.filter(account=user)
+        row.kind: {"counter": row.counter, "blob": bytes(row.blob)} for row in _BLOBS.all(user.pk)
     }
     return {
         "account": user.id,

@@ -34,14 +34,28 @@ from accounts.opaque import (
     synthetic_credential,
     verify_login,
 )
+from accounts.rows import Rows, exists
 from accounts.tickets import LOGIN_SECONDS, TicketGone, ticket_issue, ticket_take
 from audit.events import Action, Scope
 from audit.services import record, unit_of_work
 from vaults.kms.base import KmsUnavailable
 
-BACKEND: Final = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND: Final = "accounts.authentication.AccountBackend"
 STAGE_TRIES: Final = 5
 _POINT: Final = 32  # bytes; KE1 = point ‖ nonce ‖ point
+
+_RECORD: Final = Rows(
+    OpaqueRecord,
+    "t.account_id = (SELECT u.id FROM accounts_user u WHERE u.email = %s AND u.is_active)",
+)
+_SIGNING_IN: Final = Rows(
+    User,
+    "t.id = %s AND t.is_active AND EXISTS ("
+    "SELECT 1 FROM accounts_opaquerecord o WHERE o.account_id = t.id AND o.cred = %s)",
+)
+_VERIFIED: Final = (
+    "SELECT 1 FROM account_emailaddress WHERE user_id = %s AND email = %s AND verified"
+)
 
 
 class CodeWrong(Invalid):
@@ -100,7 +114,7 @@ def login_finish(request: HttpRequest, *, handle: bytes, ke3: bytes) -> User | N
             record(action=Action.ACCOUNT_SIGN_IN_FAILED, scope=Scope.deployment(), subject=account)
         raise
     give_back(kept["counted"])
-    user = User.objects.filter(pk=account, is_active=True, opaquerecord__cred=kept["cred"]).first()
+    user = _SIGNING_IN.first(account, kept["cred"])
     if user is None:
         raise LoginRefused  # switched off, or the password was changed between start and finish
     return sign_in(request, user, method="opaque")
@@ -188,7 +202,7 @@ def credential_of(kek: OpenedKek, row: OpaqueRecord) -> Credential:
 
 def _credential(kek: OpenedKek, deployment: Deployment, keys: ServerKeys, email: str) -> Credential:
     """Return the account's credential, or what stands in for one: the same work either way."""
-    row = OpaqueRecord.objects.filter(account__email=email, account__is_active=True).first()
+    row = _RECORD.first(email)
     nobody = synthetic_credential(keys, email)
     if row is None:
         kek.open("opaque", deployment.id.bytes, bytes(deployment.decoy))
@@ -206,7 +220,7 @@ class EmailCodeStage(LoginStage):  # type: ignore[misc]  # allauth ships no type
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
         user = self.login.user
-        if EmailAddress.objects.filter(user_id=user.pk, email=user.email, verified=True).exists():
+        if exists(_VERIFIED, user.pk, user.email):
             return None, True
         self.state["tries"] = 0
         signature("accounts.mail_stage_code", args=(str(user.pk), self.nonce)).delay()

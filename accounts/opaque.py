@@ -18,8 +18,9 @@ from uuid import UUID
 import opaque_ke_py as library
 
 from accounts.errors import Invalid, Unauthenticated
-from accounts.kek import OpenedKek, open_kek
+from accounts.kek import KekMissing, OpenedKek, open_kek
 from accounts.models import Deployment
+from accounts.rows import Rows
 from vaults.crypto.keys import oprf_seed_message
 from vaults.kms import registry
 
@@ -33,6 +34,8 @@ CRED_SIZE: Final = 16
 
 _SEED_SIZE: Final = 64  # bytes, in front of the library's serialised setup
 _KEY_SIZE: Final = 32
+
+_DEPLOYMENT: Final = Rows(Deployment, "t.id = %s")
 
 
 class LoginRefused(Unauthenticated):
@@ -106,7 +109,9 @@ def server_keys() -> Iterator[tuple[OpenedKek, Deployment, ServerKeys]]:
         KmsUnavailable: the KEK cannot be had.
     """
     with open_kek(None) as kek:
-        row = Deployment.objects.get(pk=kek.deployment_id)
+        row = _DEPLOYMENT.first(kek.deployment_id)
+        if row is None:
+            raise KekMissing("run manage.py setup first")
         opened = kek.open("server", row.id.bytes, bytes(row.opaque_keys))
         try:
             with ServerKeys(opened) as keys:

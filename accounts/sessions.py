@@ -1,9 +1,10 @@
 """The sessions of a person: which there are, and how each ends."""
 
-from typing import Any
+from typing import Any, Final
 
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -13,18 +14,22 @@ from audit.events import Action, Scope
 from audit.origin import MAX_USER_AGENT
 from audit.services import record, unit_of_work
 
+_NOTE: Final = """
+    INSERT INTO usersessions_usersession
+        (user_id, created_at, last_seen_at, ip, user_agent, session_key, data)
+    VALUES (%s, clock_timestamp(), clock_timestamp(), %s, %s, %s, '{}')
+"""
+
 
 def note_session(request: HttpRequest, **_signal: Any) -> None:
     """Keep a row of a new session, when allauth says that somebody has signed in.
 
     allauth's own receiver first loads every session of the person; what is over is deleted by beat.
     """
-    UserSession.objects.create(
-        user=request.user,
-        ip=request.META["REMOTE_ADDR"],
-        user_agent=request.META.get("HTTP_USER_AGENT", "")[:MAX_USER_AGENT],
-        session_key=request.session.session_key,
-    )
+    address = request.META["REMOTE_ADDR"]
+    browser = request.META.get("HTTP_USER_AGENT", "")[:MAX_USER_AGENT]
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE, [request.user.pk, address, browser, request.session.session_key])
 
 
 def sessions_of(user: User, *, current: str | None) -> list[dict[str, Any]]:

@@ -102,7 +102,7 @@ DATABASES = {
 CELERY_BROKER_URL, CACHE_URL = redis_databases(envsecret("REDIS_URL"))
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "config.cache.ValkeyCache",
         "LOCATION": CACHE_URL,
         "KEY_PREFIX": "coffret",
     }
@@ -126,7 +126,7 @@ CELERY_TIMEZONE = "UTC"
 # --- Sessions, cookies, people ----------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.authentication.AccountBackend"]
 # No password is ever set: people sign in by OPAQUE, and the server sees none.
 AUTH_PASSWORD_VALIDATORS: list[dict[str, str]] = []
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
@@ -162,6 +162,7 @@ HEADLESS_FRONTEND_URLS = {
     "account_reset_password_from_key": f"{PUBLIC_URL}/recovery",
     "account_signup": f"{PUBLIC_URL}/sign-up",
 }
+MFA_ADAPTER = "accounts.adapter.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 USERSESSIONS_TRACK_ACTIVITY = False  # it would write a row on every request
 

@@ -17,6 +17,7 @@ from uuid import UUID
 from django.http import HttpResponse
 from rest_framework.test import APIClient
 
+from accounts.login import BACKEND
 from accounts.models import User
 from accounts.setup import deployment_setup
 from tests.chains import Invitation, Person, TeamBuilder
@@ -25,7 +26,6 @@ from vaults.crypto.links import Head
 from vaults.crypto.profile import commitment
 from vaults.crypto.seal import OVERHEAD
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 CBOR = "application/cbor"
 
 
