@@ -1,9 +1,29 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { brotliCompressSync, gzipSync } from "node:zlib"
 import { svelte } from "@sveltejs/vite-plugin-svelte"
+import type { Plugin } from "vite"
 import { defineConfig } from "vitest/config"
+
+/** Beside each file its `.br` and `.gz`, which WhiteNoise serves: a first visit loads a quarter of the bytes. */
+function compress(): Plugin {
+    return {
+        name: "compress",
+        apply: "build",
+        closeBundle() {
+            for (const name of readdirSync("dist/assets")) {
+                const path = `dist/assets/${name}`
+                if (!/\.(js|css)$/.test(name)) continue
+                const bytes = readFileSync(path)
+                writeFileSync(`${path}.br`, brotliCompressSync(bytes))
+                writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }))
+            }
+        },
+    }
+}
 
 export default defineConfig({
     base: "/static/",
-    plugins: [svelte()],
+    plugins: [svelte(), compress()],
     build: {
         outDir: "dist",
         emptyOutDir: true,

@@ -1,12 +1,13 @@
 /** The browser client's core: everything between the pages and the server. Runs in a worker, and in Node for tests. */
-import { sodiumReady } from "../crypto/sodium.ts"
 import type {
     Core,
     Details,
     Draft,
     Event,
+    ImportResult,
     InvitePreview,
     Kit,
+    NewItem,
     Overview,
     Phase,
     Right,
@@ -21,6 +22,7 @@ import { dropDraft, listDrafts, putDraft } from "./drafts.ts"
 import { CoreFailure, ensure } from "./failure.ts"
 import { acceptInvite, invite, openInvite } from "./invites.ts"
 import { kitCode } from "./kit.ts"
+import { mark } from "./marks.ts"
 import * as members from "./members.ts"
 import { warmOpaque } from "./opaque.ts"
 import { historyOf, openItem } from "./read.ts"
@@ -31,7 +33,7 @@ import type { Transport } from "./transport.ts"
 import { Server } from "./transport.ts"
 import { View } from "./view.ts"
 import { asText } from "./wire.ts"
-import { purgeItem, rotateVault, saveItem, setTrash } from "./write.ts"
+import { importItems, purgeItem, rotateVault, saveItem, setTrash } from "./write.ts"
 
 const IDLE = 15 * 60_000 // ms
 const IDLE_NOTICE = 60_000 // ms before the lock
@@ -286,6 +288,10 @@ export class CoffretCore implements Core {
         return saveItem(context, vault, item, base, overview, details, draft)
     }
 
+    async importItems(vault: string, entries: NewItem[]): Promise<ImportResult> {
+        return importItems(this.#context(), vault, entries)
+    }
+
     async trashItem(vault: string, item: string): Promise<void> {
         await setTrash(this.#context(), vault, item, this.#around.clock.now())
     }
@@ -324,7 +330,7 @@ export class CoffretCore implements Core {
     }
 
     async #open({ me, bundle }: Opened, settings: { name: string } | null): Promise<Session> {
-        await sodiumReady()
+        mark("keys_open")
         await this.#close()
         this.#email = me.email
         this.#view.reset()

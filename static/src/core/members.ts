@@ -10,6 +10,8 @@ import type { Parsed, TeamLink } from "../crypto/links.ts"
 import { signLink } from "../crypto/links.ts"
 import type { Right, Role } from "../worker/api.ts"
 import { TeamBook, VaultBook } from "./books.ts"
+import type { Change } from "./change.ts"
+import { makeChange, takeMine } from "./change.ts"
 import type { Context } from "./context.ts"
 import { CoreFailure, ensure } from "./failure.ts"
 import { uuid, uuid7 } from "./ids.ts"
@@ -27,8 +29,6 @@ import {
 import type { Shipment } from "./outbox.ts"
 import type { Opening } from "./records.ts"
 import { levelOf } from "./view.ts"
-import type { Change } from "./write.ts"
-import { makeChange, takeMine } from "./write.ts"
 
 type Later = Exclude<TeamType, "genesis">
 const HOLD_AFTER = 2 // attempts that lost to busy vaults before they are asked to stand still
@@ -230,8 +230,7 @@ async function rideAlong(
         context,
         new VaultBook(id, ahead),
         { dek, epoch, seen: headOf(created) },
-        id,
-        content,
+        [{ item: id, content }],
     )
     return { grants: [grantValue(grant.stored)], change }
 }

@@ -4,6 +4,7 @@ import { hex, unhex } from "../crypto/bytes.ts"
 import { encode } from "../crypto/cbor.ts"
 import type { Applier } from "./apply.ts"
 import type { Books } from "./books.ts"
+import { mark } from "./marks.ts"
 import type { Mutex } from "./mutex.ts"
 import type { Delta, Heads } from "./records.ts"
 import { emptyDelta, readHeads, readRecords } from "./records.ts"
@@ -45,7 +46,10 @@ export class Sync {
         for (const team of this.#books.teams.values())
             team.isKmsUnavailable = heads.unavailable.includes(team.id)
         const isNew = this.#isNew(heads)
-        if (isNew) await this.#fetch(known)
+        if (isNew) {
+            await this.#fetch(known)
+            mark("verified")
+        }
         this.#applier.judge(heads)
         this.#suspect(heads)
         // Only now: had the round failed half-way, the next one must not be told that nothing changed.

@@ -2,24 +2,18 @@
  * Writing items (design 3, 4, 9): blobs and the vault link in one request. If a holder left since the last change of
  * key, the same request changes the key first, for the holders of the fold and nobody else.
  */
-import type { Bytes } from "../crypto/bytes.ts"
-import { hex, unhex } from "../crypto/bytes.ts"
-import type { Value } from "../crypto/cbor.ts"
-import type { Dek } from "../crypto/keys.ts"
-import type { Head, Parsed } from "../crypto/links.ts"
-import { signLink } from "../crypto/links.ts"
-import { pad, partCommitment, revisionHash, sealPart } from "../crypto/parts.ts"
-import type { Details, Overview, SaveResult } from "../worker/api.ts"
-import type { Row, VaultBook } from "./books.ts"
+import { hex } from "../crypto/bytes.ts"
+import type { Details, ImportResult, NewItem, Overview, SaveResult } from "../worker/api.ts"
+import type { VaultBook } from "./books.ts"
+import type { Change, Content, Edit, Ground } from "./change.ts"
+import { makeChange, takeMine } from "./change.ts"
 import type { Context } from "./context.ts"
 import { CoreFailure, ensure } from "./failure.ts"
 import { uuid7 } from "./ids.ts"
-import type { Part } from "./items.ts"
-import { encodePart, overviewOf, writeDetails, writeOverview } from "./items.ts"
+import { encodePart, writeDetails, writeOverview } from "./items.ts"
 import type { Rotation } from "./links.ts"
 import {
     foldMine,
-    foldMineVault,
     headOf,
     makeRotation,
     markOf,
@@ -31,114 +25,26 @@ import {
 import type { Shipment } from "./outbox.ts"
 import { openForEdit, openItem } from "./read.ts"
 
-/** What an item becomes; null is a purge. */
-export type Content = { readonly overview: Part; readonly details: Part } | null
-
-/** A vault link ready to be sent, and what it makes of the item here. */
-export interface Change {
-    readonly link: Parsed<"change">
-    readonly blobs: readonly Value[]
-    readonly row: Row | null
-    readonly item: string
-}
-
-/** Under which key, and on which team head, a change is made. */
-export interface Ground {
-    readonly dek: Dek
-    readonly epoch: number
-    readonly seen: Head
-}
-
-/** Seal and sign one change of one item. */
-export async function makeChange(
-    context: Context,
-    vault: VaultBook,
-    ground: Ground,
-    item: string,
-    content: Content,
-): Promise<Change> {
-    const { me } = vault.team
-    ensure(me !== undefined, "not_found")
-    const { dek, epoch, seen } = ground
-    const revision = vault.state.revisionOf(item) + 1
-    const place = {
-        author: unhex(me.id),
-        epoch,
-        item: unhex(item),
-        revision,
-        team: vault.team.state.id,
-        vault: unhex(vault.id),
-    }
-    const sealed = content === null ? null : await sealContent(dek, place, content)
-    const link = signLink<"change">(context.me.keyring, {
-        actor: place.author,
-        at: context.clock.now(),
-        body: { entries: [[place.item, revision, sealed?.hash ?? null]], epoch },
-        chain: place.vault,
-        prev: vault.state.head,
-        seen,
-        seq: vault.state.seq + 1,
-        type: "change",
-    })
-    if (content === null || sealed === null) return { link, blobs: [], row: null, item }
-    const overview = overviewOf(content.overview)
-    const { commitment, details } = sealed
-    const row = { item, revision, epoch, author: me.id, overview, commitment, details, isVerified: true }
-    return { link, blobs: [sealed.blob], row, item }
-}
-
-async function sealContent(
-    dek: Dek,
-    place: { author: Bytes; epoch: number; item: Bytes; revision: number; team: Bytes; vault: Bytes },
-    content: NonNullable<Content>,
-) {
-    const [overview, details] = [pad(encodePart(content.overview)), pad(encodePart(content.details))]
-    const commitment = partCommitment("overview", overview)
-    const other = partCommitment("details", details)
-    const blob = {
-        overview: await sealed(dek, { ...place, part: "overview" }, overview),
-        details: await sealed(dek, { ...place, part: "details" }, details),
-        c_details: other,
-    }
-    return { blob, commitment, details: other, hash: revisionHash(commitment, other) }
-}
-
-async function sealed(dek: Dek, place: Parameters<typeof sealPart>[1], padded: Bytes): Promise<Bytes> {
-    try {
-        return await sealPart(dek, place, padded)
-    } catch (error) {
-        throw error instanceof RangeError ? new CoreFailure("too_large") : error
-    }
-}
-
-/** Put what I wrote, and what was accepted, into the books. */
-export function takeMine(context: Context, vault: VaultBook, change: Change): void {
-    if (!foldMineVault(vault, change.link)) return
-    if (change.row === null) {
-        vault.rows.delete(change.item)
-        context.view.gone([change.item])
-        return
-    }
-    vault.rows.set(change.item, change.row)
-    context.view.rows(vault, [change.row])
-}
-
-interface Write {
-    readonly item: string
+/** An edit of revision `base`, 0 for a new item. */
+interface Based extends Edit {
     readonly base: number
-    readonly content: () => Promise<Content>
-    readonly draft: string | null
 }
 
-/** The item was changed by somebody else meanwhile. */
+/** An item was changed by somebody else meanwhile. */
 class Conflict extends Error {}
 
 /**
- * Write one item on top of revision `base`.
+ * Write some items in one link, each on top of its base.
  *
- * @throws {Conflict} if the item is at another revision by now.
+ * @param draft - what is spent when this is accepted.
+ * @throws {Conflict} if one of them is at another revision by now.
  */
-async function write(context: Context, vaultId: string, job: Write): Promise<"done" | "pending"> {
+async function write(
+    context: Context,
+    vaultId: string,
+    edits: readonly Based[],
+    draft: string | null = null,
+): Promise<"done" | "pending"> {
     const { team } = requireVault(context, vaultId)
     return context.writes.run(team.id, async () => {
         requireTeam(context, team.id)
@@ -147,11 +53,11 @@ async function write(context: Context, vaultId: string, job: Write): Promise<"do
         const build = async (): Promise<Shipment> => {
             const vault = requireVault(context, vaultId)
             requireSettled(vault)
-            if (vault.state.revisionOf(job.item) !== job.base) throw new Conflict()
+            if (edits.some(({ item, base }) => vault.state.revisionOf(item) !== base)) throw new Conflict()
             const { ground, rotation } = await groundOf(context, vault)
-            const change = await makeChange(context, vault, ground, job.item, await job.content())
+            const change = await makeChange(context, vault, ground, edits)
             last = { vault, rotation, change }
-            return shipmentOf(vault, rotation, change, job.draft)
+            return shipmentOf(vault, rotation, change, draft)
         }
         const sent = await context.outbox.send(build, context.sync)
         if (sent.result === "pending" || last === null) return "pending"
@@ -227,13 +133,55 @@ export async function saveItem(
             overview: writeOverview(overview, before.overview),
             details: writeDetails(details, before.details),
         }
-        const result = await write(context, vaultId, { item: id, base, content: async () => content, draft })
+        const result = await write(context, vaultId, [{ item: id, base, content }], draft)
         return result === "pending" ? { result, item: id } : { result: "saved", item: id, revision: base + 1 }
     } catch (error) {
         if (!(error instanceof Conflict)) throw error
         const { overview: theirs, details: more, revision, author } = await openItem(context, vaultId, id)
         return { result: "conflict", item: id, theirs: { overview: theirs, details: more, revision, author } }
     }
+}
+
+const LINK_ITEMS = 500 // items of one link of an import
+const LINK_BYTES = 3_000_000 // of plaintext: padding and seals add an eighth, and a request may have 4 MB
+
+/**
+ * Write many new items, in as few links as requests can carry.
+ *
+ * @returns how many were accepted, and how many are on their way with the answer unknown: the outbox sends those
+ *   again, and what follows them was not begun.
+ * @throws {CoreFailure} `too_large`, `no_right` and others, for the first link that cannot be written.
+ */
+export async function importItems(
+    context: Context,
+    vaultId: string,
+    entries: readonly NewItem[],
+): Promise<ImportResult> {
+    let saved = 0
+    for (const contents of linksOf(entries)) {
+        const edits = contents.map((content) => ({ item: hex(uuid7(context.clock.now())), base: 0, content }))
+        if ((await write(context, vaultId, edits)) === "pending") return { saved, pending: edits.length }
+        saved += edits.length
+    }
+    return { saved, pending: 0 }
+}
+
+/** The contents of one link after the other. */
+function* linksOf(entries: readonly NewItem[]): Generator<NonNullable<Content>[]> {
+    let link: NonNullable<Content>[] = []
+    let bytes = 0
+    for (const { overview, details } of entries) {
+        const content = { overview: writeOverview(overview, {}), details: writeDetails(details, {}) }
+        const size = encodePart(content.overview).length + encodePart(content.details).length
+        if (link.length === LINK_ITEMS || (link.length > 0 && bytes + size > LINK_BYTES)) {
+            yield link
+            link = []
+            bytes = 0
+        }
+        link.push(content)
+        bytes += size
+    }
+    if (link.length > 0) yield link
 }
 
 /** Set or clear the date of the trash; the rest of the item stays to the byte. */
@@ -246,7 +194,7 @@ export async function setTrash(
     ensure(item !== vaultId, "no_right")
     const { raw, revision } = await openItem(context, vaultId, item)
     const content = { overview: { ...raw.overview, trash }, details: raw.details }
-    await rewrite(context, vaultId, { item, base: revision, content: async () => content, draft: null })
+    await rewrite(context, vaultId, { item, base: revision, content })
 }
 
 /** Delete an item and all its revisions for ever. */
@@ -255,12 +203,12 @@ export async function purgeItem(context: Context, vaultId: string, item: string)
     ensure(vault.mayManage && item !== vaultId, "no_right")
     const base = vault.state.revisionOf(item)
     ensure(base > 0 && !vault.state.isPurged(item), "not_found")
-    await rewrite(context, vaultId, { item, base, content: async () => null, draft: null })
+    await rewrite(context, vaultId, { item, base, content: null })
 }
 
-async function rewrite(context: Context, vaultId: string, job: Write): Promise<void> {
+async function rewrite(context: Context, vaultId: string, edit: Based): Promise<void> {
     try {
-        await write(context, vaultId, job)
+        await write(context, vaultId, [edit])
     } catch (error) {
         throw error instanceof Conflict ? new CoreFailure("head_moved") : error
     }

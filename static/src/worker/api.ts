@@ -154,6 +154,18 @@ export type SaveResult =
           theirs: { overview: Overview; details: Details; revision: number; author: string }
       }
 
+/** What an import writes. */
+export interface NewItem {
+    overview: Overview
+    details: Details
+}
+
+/** Items accepted, and items sent whose answer is unknown; the rest was not begun. */
+export interface ImportResult {
+    saved: number
+    pending: number
+}
+
 export interface Draft {
     id: Id
     vault: Id | null
@@ -212,6 +224,8 @@ export interface Core {
         overview: Overview,
         details: Details,
     ): Promise<SaveResult>
+    /** Many new items in few links. Stops at the first link whose answer is unknown. */
+    importItems(vault: Id, entries: NewItem[]): Promise<ImportResult>
     trashItem(vault: Id, item: Id): Promise<void>
     restoreItem(vault: Id, item: Id): Promise<void>
     purgeItem(vault: Id, item: Id): Promise<void>

@@ -32,6 +32,7 @@ export const METHODS: { readonly [M in Method]: true } = {
     openItem: true,
     history: true,
     saveItem: true,
+    importItems: true,
     trashItem: true,
     restoreItem: true,
     purgeItem: true,
