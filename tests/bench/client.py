@@ -36,7 +36,7 @@ class Client:
             "127.0.0.1",
             urlsplit(url).port,
             timeout=TIMEOUT_SECONDS,
-            source_address=(f"127.1.{number}.1", 0),
+            source_address=(f"127.{1 + number // 256}.{number % 256}.1", 0),
         )
         self.cookies: dict[str, str] = {}
         self.csrf = ""
