@@ -29,6 +29,7 @@ from config.embedded import (
     only_one,
     spawn,
 )
+from config.env import TRUE
 
 HOST = "127.0.0.1"
 POLL_SECONDS = 0.2
@@ -178,7 +179,8 @@ def _serve(folder: Path, port: int, children: list[Child]) -> int:
         children.append(spawn(name, words, log=path, environment=environment(folder)))
     _wait_for_page(port, children)
     print(f"Coffret   http://localhost:{port}/")
-    print(f"Mails     http://localhost:{port}/mail/")
+    if environment(folder)["COFFRET_MAIL_PAGE"].lower() in TRUE:
+        print(f"Mails     http://localhost:{port}/mail/")
     print(f"Logs      {shlex.quote(str(log))}")
     print("Ctrl-C stops everything.", flush=True)
     while True:
