@@ -17,7 +17,7 @@ class Person:
 
     def __init__(self, product: Product, browser: Browser, name: str) -> None:
         self.product, self.name = product, name
-        self.email = f"{name.split()[0].lower()}@example.org"
+        self.email = f"{name.split(maxsplit=1)[0].lower()}@example.org"
         self.password = f"{name} walks along nine quiet harbours"
         self.context: BrowserContext = browser.new_context(base_url=product.url)
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])

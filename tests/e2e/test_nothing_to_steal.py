@@ -1,0 +1,160 @@
+"""What the database, the logs and a removed member's keys yield after the story.
+
+Names of people and teams and e-mail addresses lie in clear in the tables of users and of openings
+(rows that can be deleted), and nowhere else; what is inside a vault lies in clear nowhere.
+"""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import story as told
+from tests.e2e.story import Told
+from tests.e2e.thief import Thief
+
+# Users and e-mail addresses; and what opens the commitments in the chains.
+USERS = {"accounts_user", "account_emailaddress"}
+OPENINGS = {"accounts_opening", "sharing_invite", "sharing_acceptance"}
+# A whole database or log of the story has more than this; less would prove nothing.
+LEAST_BYTES = 100_000
+
+
+@pytest.fixture(scope="module")
+def thief(story: Told) -> Iterator[Thief]:
+    found = Thief(story.product)
+    yield found
+    found.database.close()
+
+
+def secrets(story: Told) -> dict[str, str]:
+    """Return everything that must lie nowhere, by what it is."""
+    key = story.private_key.splitlines()
+    _link, fragment = story.invitation.split("#")
+    return {
+        "vault": told.VAULT,
+        "titles": told.SSH,
+        "title of the set": told.ENV,
+        "title after Ben": told.LATER,
+        "private key": key[2],
+        "passphrase": told.PASSPHRASE,
+        "environment": "Tr4verse-Kelp",
+        "environment's token": "sk_live_51Hx7kelp",
+        "Ben's note": told.BENS_NOTE,
+        "Ana's note": told.RENAMED,
+        "Ana's secret": told.ANAS_SECRET,
+        "Ana's password": story.ana.password,
+        "Ben's password": story.ben.password,
+        "Ana's kit": story.ana.kit,
+        "invitation": fragment[:43],  # the 32 bytes of t
+    }
+
+
+def raw_secrets(story: Told, thief: Thief) -> dict[str, bytes]:
+    """Return the keys that must lie nowhere, as bytes."""
+    _link, fragment = story.invitation.split("#")
+    found = {"t": base64.urlsafe_b64decode(fragment + "==")[:32]}
+    for person in (story.ana, story.ben):
+        keyring = thief.keyring(person)
+        code = base64.b32decode(person.kit.replace("-", "") + "====")
+        found |= {
+            f"{person.name}'s kit": code,
+            f"{person.name}'s identity": keyring["identity"],
+            f"{person.name}'s box": keyring["box"],
+        }
+        for (vault, epoch), dek in thief.deks(keyring["box"]).items():
+            found[f"{person.name}'s DEK {epoch} of {vault}"] = bytes(dek.raw)
+    return found
+
+
+def forms(secret: bytes) -> list[bytes]:
+    """Return a secret as bytes, as hex, and as Base64 at each of the three alignments."""
+    shifted = [base64.b64encode(b"\0" * n + secret).rstrip(b"=")[4:-2] for n in range(3)]
+    urlsafe = [text.translate(bytes.maketrans(b"+/", b"-_")) for text in shifted]
+    return [secret, secret.hex().encode(), *shifted, *urlsafe]
+
+
+def assert_nowhere(haystack: bytes, where: str, story: Told, thief: Thief) -> None:
+    """Fail if any secret is in `haystack` in any form; names which, never its value."""
+    everything = {name: text.encode() for name, text in secrets(story).items()}
+    everything |= raw_secrets(story, thief)
+    leaked = [
+        name for name, secret in everything.items() if any(f in haystack for f in forms(secret))
+    ]
+    assert leaked == [], f"found in {where}"
+
+
+def files_of(folder: Path) -> bytes:
+    """Return all files under a folder, one after the other."""
+    return b"\n".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_the_search_finds_what_is_there(story: Told) -> None:
+    """Without this, the other tests here could pass by looking wrongly."""
+    needle = told.ANAS_SECRET.encode()
+    padded = b"x" + needle + b"y"
+    for hidden in (padded, padded.hex().encode(), base64.b64encode(padded)):
+        assert any(form in hidden for form in forms(needle)), hidden
+
+
+def test_no_table_holds_a_secret(story: Told, thief: Thief) -> None:
+    tables = thief.tables()
+    assert {"vaults_revision", "vaults_grant", "accounts_opening"} <= set(tables)
+    dump = b"\n".join(thief.dump(table) for table in tables)
+    assert len(dump) > LEAST_BYTES
+    assert_nowhere(dump, "the tables", story, thief)
+
+
+@pytest.mark.parametrize("folder", ["postgres", "valkey", "log"])
+def test_no_file_holds_a_secret(story: Told, thief: Thief, folder: str) -> None:
+    thief.rows("SELECT 1")
+    thief.database.rollback()
+    files = files_of(story.product.folder / folder)
+    assert len(files) > 1_000
+    assert_nowhere(files, folder, story, thief)
+
+
+def test_names_and_addresses_lie_with_the_users_and_the_openings(story: Told, thief: Thief) -> None:
+    names = [story.ana.email, story.ben.email, story.ana.name, story.ben.name, told.TEAM]
+    found = {
+        table
+        for table in thief.tables()
+        for name in names
+        if any(form in thief.dump(table) for form in forms(name.encode()))
+    }
+    assert found == USERS | OPENINGS
+
+
+def test_no_log_names_a_person_or_a_team(story: Told) -> None:
+    logs = files_of(story.product.folder / "log") + files_of(story.product.folder / "valkey")
+    names = [story.ana.email, story.ben.email, story.ana.name, story.ben.name, told.TEAM]
+    assert [name for name in names if name.encode() in logs] == []
+
+
+def test_bens_keys_and_the_whole_server_open_nothing_written_after_him(
+    story: Told, thief: Thief
+) -> None:
+    """S7: his keyring, every row, and every KEK."""
+    opened = thief.open_all(thief.deks(thief.keyring(story.ben)["box"]))
+    texts = b"\n".join(each.text for each in opened)
+    assert told.PASSPHRASE.encode() in texts  # what he could read, this way reads
+    assert told.BENS_NOTE.encode() in texts
+    for after in (told.LATER, told.ANAS_SECRET, told.RENAMED):
+        assert after.encode() not in texts
+    assert {each.epoch for each in opened} == {1}
+
+
+def test_anas_keys_open_all_of_it(story: Told, thief: Thief) -> None:
+    """The same way of opening reads what was written after, with the right keys."""
+    opened = thief.open_all(thief.deks(thief.keyring(story.ana)["box"]))
+    texts = b"\n".join(each.text for each in opened)
+    for text in (told.PASSPHRASE, told.BENS_NOTE, told.LATER, told.ANAS_SECRET, told.RENAMED):
+        assert text.encode() in texts
+    assert {each.epoch for each in opened} == {1, 2}
+
+
+def test_without_a_members_keys_the_whole_server_opens_no_grant(thief: Thief) -> None:
+    """All KEKs, and a box key that is nobody's."""
+    assert thief.rows("SELECT count(*) AS n FROM vaults_grant")[0]["n"] > 0
+    assert thief.deks(bytes(range(32))) == {}
