@@ -92,9 +92,10 @@ class VaultBuilder:
 class TeamBuilder:
     """One team and its vaults, folded as they grow."""
 
-    def __init__(self, seed: str, *, kind: str = "team") -> None:
+    def __init__(self, seed: str, *, kind: str = "team", account: bytes | None = None) -> None:
         self.draw = Draw(seed)
         self.founder = Person(self.draw, "founder")
+        self.founder.account = account or self.founder.account
         self.links: list[bytes] = []
         self.vaults: dict[bytes, VaultBuilder] = {}
         self._state: TeamState | None = None

@@ -110,11 +110,11 @@ class World:
             return f"/api/v1/{path}"
         return f"/api/v1/teams/{self.id}/{path}"
 
-    def post(self, person: Person, path: str, body: Any) -> HttpResponse:
+    def post(self, person: Person, path: str, body: Any) -> Any:
         data = cbor.dumps(body)
         return self.client(person).post(self.url(path), data, content_type=CBOR)
 
-    def get(self, person: Person, path: str, **headers: str) -> HttpResponse:
+    def get(self, person: Person, path: str, **headers: str) -> Any:
         return self.client(person).get(self.url(path), headers=headers)
 
     # Team links.
@@ -122,7 +122,7 @@ class World:
     def link_body(self, signed: bytes, **more: Any) -> dict[str, Any]:
         return {"link": signed, "openings": [], "grants": [], "change": None, **more}
 
-    def send(self, person: Person, signed: bytes, **more: Any) -> HttpResponse:
+    def send(self, person: Person, signed: bytes, **more: Any) -> Any:
         return self.post(person, "links", self.link_body(signed, **more))
 
     def push(self, person: Person, **more: Any) -> None:
@@ -211,12 +211,12 @@ class World:
         kept = sum(revision is not None for revision in revisions.values())
         return {"link": signed, "blobs": blobs or [blob() for _ in range(kept)], "rotation": None}
 
-    def send_change(self, actor: Person, vault: bytes, body: dict[str, Any]) -> HttpResponse:
+    def send_change(self, actor: Person, vault: bytes, body: dict[str, Any]) -> Any:
         return self.post(actor, f"vaults/{UUID(bytes=vault)}/changes", body)
 
     def write(
         self, actor: Person, vault: bytes, revisions: Mapping[bytes, int | None], **more: Any
-    ) -> HttpResponse:
+    ) -> Any:
         """Write items, expect 201, and keep the link."""
         body = self.change_body(actor, vault, revisions, **more)
         answer = self.send_change(actor, vault, body)
@@ -234,12 +234,12 @@ class World:
         ]
         return {"link": self.team.links[-1], "grants": grants, "olds": []}
 
-    def rotate(self, actor: Person, vault: bytes) -> HttpResponse:
+    def rotate(self, actor: Person, vault: bytes) -> Any:
         rotation = self.rotation(actor, vault)
         body: dict[str, Any] = {"link": None, "blobs": [], "rotation": rotation}
         return self.send_change(actor, vault, body)
 
-    def grant(self, actor: Person, vault: bytes, to: Person, **fields: Any) -> HttpResponse:
+    def grant(self, actor: Person, vault: bytes, to: Person, **fields: Any) -> Any:
         grant = cbor.loads(self.team.grant(actor, vault, to, **fields))
         return self.post(actor, "grants", {"grants": [grant]})
 
