@@ -4,11 +4,12 @@ Each view proves, parses, calls one function, renders. The routes before a sign-
 anybody, check CSRF like all others, and answer for addresses without an account as for others.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
-from rest_framework import status
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +19,7 @@ from accounts import keyring, links, login, password, serializers, sessions, sig
 from accounts.device import remember_device
 from accounts.kek import deployment_id
 from accounts.models import AccountBlob, User
+from accounts.schema import problems
 from accounts.wire import StrictSerializer
 
 BODY_OVERHEAD = 1024  # bytes beside the blob
@@ -70,7 +72,14 @@ class OpenView(AccountView):
 
 
 class SessionView(OpenView):
+    @extend_schema(
+        responses={
+            200: serializers.SessionOut,
+            **problems("kms_unavailable", safe=True, public=True),
+        }
+    )
     def get(self, request: Request) -> Response:
+        """Say who asks, and give the token for X-CSRFToken."""
         http, user = self.http(), request.user
         stage = "signup_code" if signup.signup_waits(http) else login.pending_stage(http)
         state = "anonymous" if stage is None else "pending"
@@ -86,25 +95,39 @@ class SessionView(OpenView):
             }
         )
 
+    @extend_schema(responses={204: None, **problems(body=False, public=True)})
     def delete(self, _request: Request) -> Response:
+        """Sign out."""
         login.sign_out(self.http())
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=204)
 
 
 class SessionListView(AccountView):
+    @extend_schema(responses={200: serializers.SessionsOut, **problems(safe=True)})
     def get(self, _request: Request) -> Response:
+        """List the account's live sessions, newest first."""
         current = self.http().session.session_key
         return Response({"sessions": sessions.sessions_of(self.person(), current=current)})
 
 
 class SessionDetailView(AccountView):
+    @extend_schema(responses={204: None, **problems("not_found", body=False)})
     def delete(self, _request: Request, session_id: int) -> Response:
+        """End one session of the account."""
         sessions.session_end(self.person(), session_id=session_id)
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=204)
 
 
 class SignupStartView(OpenView):
+    @extend_schema(
+        request=serializers.SignupStart,
+        responses={
+            200: serializers.SignupStarted,
+            **problems("too_many", "kms_unavailable", public=True),
+        },
+    )
     def post(self, _request: Request) -> Response:
+        """Begin an account; a known address gets the same kind of answer."""
         body = self.parse(serializers.SignupStart)
         made = signup.signup_start(self.http(), email=body["email"], message=body["request"])
         return Response(
@@ -118,7 +141,15 @@ class SignupStartView(OpenView):
 
 
 class SignupFinishView(OpenView):
+    @extend_schema(
+        request=serializers.SignupFinish,
+        responses={
+            202: serializers.SignupPending,
+            **problems("gone", "kek_moved", "kms_unavailable", public=True),
+        },
+    )
     def post(self, _request: Request) -> Response:
+        """Bring record, keyring and wraps; a code goes out by mail."""
         body = self.parse(serializers.SignupFinish)
         signup.signup_finish(
             self.http(),
@@ -128,31 +159,63 @@ class SignupFinishView(OpenView):
             wraps=[signup.Wrap(**wrap) for wrap in body["wraps"]],
         )
         answer = {"state": "pending", "stage": "signup_code", "csrf": get_token(self.http())}
-        return Response(answer, status=status.HTTP_202_ACCEPTED)
+        return Response(answer, status=202)
 
 
 class SignupVerifyView(OpenView):
+    @extend_schema(
+        request=serializers.Code,
+        responses={
+            200: serializers.SignedIn,
+            **problems("code_wrong", "code_expired", "conflict", "kms_unavailable", public=True),
+        },
+    )
     def post(self, _request: Request) -> Response:
+        """Take the mailed code; the account exists from now on."""
         code = self.parse(serializers.Code)["code"]
         return self.signed_in(signup.signup_verify(self.http(), code=code))
 
 
 class SignupResendView(OpenView):
+    @extend_schema(
+        request=serializers.Empty,
+        responses={
+            202: serializers.NothingOut,
+            **problems("code_expired", "too_many", public=True),
+        },
+    )
     def post(self, _request: Request) -> Response:
+        """Mail the code once more."""
         self.parse(serializers.Empty)
         signup.signup_resend(self.http())
-        return Response({}, status=status.HTTP_202_ACCEPTED)
+        return Response({}, status=202)
 
 
 class LoginStartView(OpenView):
+    @extend_schema(
+        request=serializers.LoginStart,
+        responses={
+            200: serializers.LoginStarted,
+            **problems("too_many", "kms_unavailable", public=True),
+        },
+    )
     def post(self, _request: Request) -> Response:
+        """Begin to sign in; an unknown address gets the same kind of answer."""
         body = self.parse(serializers.LoginStart)
         handle, ke2 = login.login_start(self.http(), email=body["email"], ke1=body["ke1"])
         return Response({"handle": handle, "ke2": ke2})
 
 
 class LoginFinishView(OpenView):
+    @extend_schema(
+        request=serializers.LoginFinish,
+        responses={
+            200: serializers.SignedIn,
+            **problems("login_failed", "gone", "kms_unavailable", public=True),
+        },
+    )
     def post(self, _request: Request) -> Response:
+        """Prove the password by KE3."""
         body = self.parse(serializers.LoginFinish)
         user = login.login_finish(self.http(), handle=body["handle"], ke3=body["ke3"])
         return self.signed_in(user)
@@ -161,7 +224,15 @@ class LoginFinishView(OpenView):
 class LoginEmailView(OpenView):
     """The stage `verify_email`."""
 
+    @extend_schema(
+        request=serializers.Code,
+        responses={
+            200: serializers.SignedIn,
+            **problems("code_wrong", "code_expired", "kms_unavailable", public=True),
+        },
+    )
     def post(self, _request: Request) -> Response:
+        """Pass the stage verify_email."""
         code = self.parse(serializers.Code)["code"]
         return self.signed_in(login.pass_email_stage(self.http(), code=code))
 
@@ -169,48 +240,96 @@ class LoginEmailView(OpenView):
 class LoginSecondFactorView(OpenView):
     """The stage `mfa_authenticate`."""
 
+    @extend_schema(
+        request=serializers.SecondFactor,
+        responses={
+            200: serializers.SignedIn,
+            **problems("code_wrong", "code_expired", "too_many", "kms_unavailable", public=True),
+        },
+    )
     def post(self, _request: Request) -> Response:
+        """Pass the stage mfa_authenticate."""
         code = self.parse(serializers.SecondFactor)["code"]
         return self.signed_in(login.pass_second_factor(self.http(), code=code))
 
 
 class LoginLinkView(OpenView):
+    @extend_schema(
+        request=serializers.LinkRequest,
+        responses={202: serializers.NothingOut, **problems("too_many", public=True)},
+    )
     def post(self, _request: Request) -> Response:
+        """Mail a link that makes this browser known to the account."""
         links.link_request(self.http(), email=self.parse(serializers.LinkRequest)["email"])
-        return Response({}, status=status.HTTP_202_ACCEPTED)
+        return Response({}, status=202)
 
 
 class LoginDeviceView(OpenView):
+    @extend_schema(
+        request=serializers.LinkUse, responses={204: None, **problems("gone", public=True)}
+    )
     def post(self, _request: Request) -> Response:
+        """Use the mailed link."""
         account = links.link_use(self.parse(serializers.LinkUse)["token"])
-        response = Response(status=status.HTTP_204_NO_CONTENT)
+        response = Response(status=204)
         remember_device(self.http(), response, account)
         return response
 
 
 class UnlockStartView(AccountView):
+    @extend_schema(
+        request=serializers.UnlockStart,
+        responses={200: serializers.LoginStarted, **problems("kms_unavailable")},
+    )
     def post(self, _request: Request) -> Response:
+        """Begin to prove the password in a live session."""
         body = self.parse(serializers.UnlockStart)
         handle, ke2 = unlock.unlock_start(self.http(), self.person(), ke1=body["ke1"])
         return Response({"handle": handle, "ke2": ke2})
 
 
 class UnlockFinishView(AccountView):
+    @extend_schema(
+        request=serializers.LoginFinish,
+        responses={
+            200: serializers.Unlocked,
+            **problems("login_failed", "gone", "kms_unavailable"),
+        },
+    )
     def post(self, _request: Request) -> Response:
+        """Prove the password; it counts as a step-up for five minutes."""
         body = self.parse(serializers.LoginFinish)
         unlock.unlock_finish(self.http(), self.person(), handle=body["handle"], ke3=body["ke3"])
         return Response({"bundle": keyring.bundle_of(self.person())})
 
 
 class PasswordStartView(AccountView):
+    @extend_schema(
+        request=serializers.PasswordStart,
+        responses={
+            200: serializers.PasswordStarted,
+            **problems("step_up_needed", "too_many", "kms_unavailable"),
+        },
+    )
     def post(self, _request: Request) -> Response:
-        body = self.parse(serializers.PasswordStart)
-        made = password.password_start(self.http(), self.person(), message=body["request"])
+        """Begin a new password."""
+        message = self.parse(serializers.PasswordStart)["request"]
+        made = password.password_start(self.http(), self.person(), message=message)
         return Response({"handle": made.handle, "cred": made.cred, "response": made.response})
 
 
 class PasswordFinishView(AccountView):
+    @extend_schema(
+        request=serializers.PasswordFinish,
+        responses={
+            200: serializers.CsrfOut,
+            **problems(
+                "step_up_needed", "gone", "cred_moved", "taken", "kek_moved", "kms_unavailable"
+            ),
+        },
+    )
     def post(self, _request: Request) -> Response:
+        """Put the new record and wrap in place; other sessions end."""
         body = self.parse(serializers.PasswordFinish)
         password.password_finish(
             self.http(),
@@ -224,8 +343,19 @@ class PasswordFinishView(AccountView):
 
 
 class BundleView(AccountView):
+    @extend_schema(responses={200: serializers.BundleOut, **problems("kms_unavailable", safe=True)})
     def get(self, _request: Request) -> Response:
+        """Serve what unlocks the account."""
         return Response(keyring.bundle_of(self.person()))
+
+
+def blob_schema(shape: type[StrictSerializer]) -> Callable[..., Any]:
+    """Describe the write of one blob."""
+    return extend_schema(
+        request=shape,
+        responses={200: serializers.CounterOut, **problems("counter_moved")},
+        description="Store the blob as number `counter`, the stored one's + 1.",
+    )
 
 
 class BlobView(AccountView):
@@ -234,7 +364,9 @@ class BlobView(AccountView):
     kind: AccountBlob.Kind
     shape: type[StrictSerializer]
 
+    @extend_schema(responses={200: serializers.BlobOut, **problems(safe=True)})
     def get(self, _request: Request) -> Response:
+        """Serve the blob; counter 0 before the first write."""
         found = keyring.blob_get(account=self.person().id, kind=self.kind)
         return Response(found or {"counter": 0, "blob": None})
 
@@ -244,6 +376,7 @@ class BlobView(AccountView):
         return Response({"counter": counter})
 
 
+@extend_schema_view(put=blob_schema(serializers.PinsIn))
 class PinsView(BlobView):
     kind = AccountBlob.Kind.PINS
     shape = serializers.PinsIn
@@ -251,6 +384,7 @@ class PinsView(BlobView):
     max_body_bytes = serializers.MAX_PINS * 4 // 3 + BODY_OVERHEAD
 
 
+@extend_schema_view(put=blob_schema(serializers.SettingsIn))
 class SettingsView(BlobView):
     kind = AccountBlob.Kind.SETTINGS
     shape = serializers.SettingsIn
@@ -258,7 +392,9 @@ class SettingsView(BlobView):
 
 
 class KitSavedView(AccountView):
+    @extend_schema(request=serializers.Empty, responses={204: None, **problems()})
     def post(self, _request: Request) -> Response:
+        """Note that the recovery kit is kept."""
         self.parse(serializers.Empty)
         keyring.kit_saved(self.person())
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=204)

@@ -7,6 +7,7 @@ something that the client means and the server ignores.
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 from uuid import UUID
@@ -19,6 +20,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from vaults.crypto import cbor
 
 MAX_INT: Final = 2**53 - 1
+MAX_NAME: Final = 40  # characters of a field's name
 CBOR_TYPE: Final = "application/cbor"
 
 
@@ -60,7 +62,33 @@ class CborRenderer(BaseRenderer):
 
 
 class WireJsonParser(JSONParser):
-    strict = True
+    """JSON in which nothing can be read in two ways: no name twice, no NaN."""
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,  # noqa: ARG002 - the interface of DRF
+        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
+    ) -> Any:
+        try:
+            return json.loads(
+                str(stream.read(), "utf-8"),
+                object_pairs_hook=_without_twins,
+                parse_constant=_no_constant,
+            )
+        except (ValueError, RecursionError):  # nothing of ours nests deeply
+            raise ParseError from None
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return found
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise ValueError("NaN and the infinities are no JSON")
 
 
 class WireJsonRenderer(JSONRenderer):
@@ -132,9 +160,14 @@ class StrictSerializer(serializers.Serializer[Any]):
             unknown = [str(name) for name in data if name not in self.fields]
             if unknown:
                 raise serializers.ValidationError(
-                    {name: ["Unknown field."] for name in unknown}, code="unknown"
+                    {_shown(name): ["Unknown field."] for name in unknown}, code="unknown"
                 )
         return super().to_internal_value(data)
+
+
+def _shown(name: str) -> str:
+    """Return a field's name as far as an error repeats it."""
+    return name if name.isascii() and name.isidentifier() and len(name) <= MAX_NAME else "?"
 
 
 class _Field(serializers.Field[Any, Any, Any, Any]):
@@ -206,6 +239,8 @@ class UintField(_Field):
 class TextField(_Field):
     """Text as it was sent, `least` to `most` characters."""
 
+    pattern = ""  # a form that the description names
+
     def __init__(self, *, least: int = 1, most: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.least, self.most = least, most
@@ -215,8 +250,8 @@ class TextField(_Field):
             self.refuse("type")
         if not self.least <= len(data) <= self.most:
             self.refuse("size")
-        if "\0" in data:  # PostgreSQL stores none
-            self.refuse("characters")
+        if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in data):
+            self.refuse("characters")  # PostgreSQL stores no NUL, UTF-8 no half of a pair
         return data
 
 

@@ -259,12 +259,25 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["accounts.wire.WireJsonParser", "accounts.wire.CborParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.errors.exception_handler",
+    # What is asked for is said by Accept alone, and OPTIONS is no method of this API.
+    "URL_FORMAT_OVERRIDE": None,
+    "DEFAULT_METADATA_CLASS": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Coffret",
-    "DESCRIPTION": "The API between the browser client and the server.",
+    "DESCRIPTION": (
+        "The API between the browser client and the server. Bodies and answers are JSON or CBOR, "
+        "by Content-Type and Accept. Every request that is no GET needs the header X-CSRFToken "
+        "with the token that GET session gives, and a Content-Length. Errors are "
+        "application/problem+json, in either case: read `code`, titles may change. Any address may "
+        "answer 405 method_not_allowed, 413 too_large, and 500 server_error if the server failed. "
+        "In the examples the sizes are right and the bytes made up."
+    ),
     "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": ["accounts.schema.describe_cbor"],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SWAGGER_UI_DIST": "SIDECAR",

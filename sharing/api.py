@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.access import TeamAccess, require_member
 from accounts.errors import Invalid
+from accounts.schema import problems
 from accounts.services.team import Appended, OpeningText, link_parse, profile_set
 from accounts.wire import CborRenderer
 from sharing import serializers as shapes
@@ -24,7 +25,6 @@ from sharing.services.joining import invite_create, invite_revoke, member_add
 from vaults.access import require_kek
 from vaults.api import MIB, account_of, change_in, grant_pairs, openings_in, parse
 from vaults.crypto.links import ParsedLink
-from vaults.schema import problems
 from vaults.services.grants import grants_parse
 from vaults.services.members import (
     member_remove,
@@ -96,7 +96,7 @@ class LinksView(APIView):
             201: shapes.LinkOut,
             200: shapes.LinkOut,
             **problems(
-                *("invalid", "parse_error", "refused", "head_moved", "stale_seen", "taken"),
+                *("not_found", "refused", "head_moved", "stale_seen", "taken"),
                 *("kek_moved", "kms_unavailable"),
             ),
         },
@@ -122,7 +122,10 @@ class InviteOpenView(APIView):
 
     @extend_schema(
         request=shapes.InviteOpenIn,
-        responses={200: shapes.InviteOpenOut, **problems("invalid", "invite_closed")},
+        responses={
+            200: shapes.InviteOpenOut,
+            **problems("not_found", "invite_closed", public=True),
+        },
     )
     def post(self, request: Request) -> Response:
         """Serve the team's chain to whoever names an open invitation by its hash."""
@@ -148,7 +151,7 @@ class InviteAcceptView(APIView):
         request=shapes.InviteAcceptIn,
         responses={
             200: shapes.InviteAcceptOut,
-            **problems("invalid", "refused", "invite_other_email", "invite_closed"),
+            **problems("not_found", "refused", "invite_other_email", "invite_closed"),
         },
     )
     def post(self, request: Request) -> Response:
@@ -186,7 +189,7 @@ class SyncView(APIView):
         responses={
             (200, "application/cbor"): OpenApiTypes.BINARY,
             304: OpenApiResponse(description="Nothing is new."),
-            **problems(),
+            **problems("kms_unavailable", safe=True),
         },
     )
     def get(self, request: Request) -> HttpResponse:
@@ -204,7 +207,7 @@ class SyncView(APIView):
         request=shapes.SyncIn,
         responses={
             (200, "application/cbor-seq"): OpenApiTypes.BINARY,
-            **problems("invalid", "parse_error"),
+            **problems("kms_unavailable"),
         },
     )
     def post(self, request: Request) -> HttpResponse:

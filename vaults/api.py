@@ -13,13 +13,13 @@ from rest_framework.views import APIView
 from accounts.access import require_member
 from accounts.errors import AccessDenied, Invalid
 from accounts.models import User
+from accounts.schema import problems
 from accounts.services.team import OpeningText, link_parse
 from accounts.wire import MAX_INT
 from vaults import serializers as shapes
 from vaults.access import VaultAccess, require_kek, require_vault
 from vaults.crypto.keys import team_id as derive_team_id
 from vaults.models import Right
-from vaults.schema import problems
 from vaults.selectors import ItemRevision, item_revisions
 from vaults.services.changes import (
     Blob,
@@ -36,7 +36,7 @@ from vaults.services.teams import team_create
 from vaults.services.vaults import vaults_hold
 
 MIB: Final = 1024 * 1024  # bytes
-CHAIN_ERRORS: Final = ("invalid", "parse_error", "refused", "head_moved", "kms_unavailable")
+CHAIN_ERRORS: Final = ("not_found", "refused", "head_moved", "kms_unavailable")
 
 
 class TeamsView(APIView):
@@ -47,7 +47,7 @@ class TeamsView(APIView):
         responses={
             201: shapes.TeamOut,
             200: shapes.TeamOut,
-            **problems("invalid", "refused", "personal_exists", "taken", "kms_unavailable"),
+            **problems("refused", "personal_exists", "taken", "kms_unavailable"),
         },
     )
     def post(self, request: Request) -> Response:
@@ -103,7 +103,7 @@ class GrantsView(APIView):
         request=shapes.GrantsIn,
         responses={
             200: shapes.StoredOut,
-            **problems("invalid", "refused", "stale_seen", "kek_moved", "kms_unavailable"),
+            **problems("not_found", "refused", "stale_seen", "kek_moved", "kms_unavailable"),
         },
     )
     def post(self, request: Request, team_id: UUID) -> Response:
@@ -119,7 +119,7 @@ class ReportsView(APIView):
     """What became of grants in their recipients' clients."""
 
     @extend_schema(
-        request=shapes.ReportsIn, responses={204: None, **problems("invalid", "kms_unavailable")}
+        request=shapes.ReportsIn, responses={204: None, **problems("not_found", "kms_unavailable")}
     )
     def post(self, request: Request, team_id: UUID) -> Response:
         """Report which grants to the caller opened, and which did not."""
@@ -137,7 +137,7 @@ class OldsView(APIView):
 
     @extend_schema(
         request=shapes.OldsIn,
-        responses={200: shapes.StoredOut, **problems("invalid", "kms_unavailable")},
+        responses={200: shapes.StoredOut, **problems("not_found", "kek_moved", "kms_unavailable")},
     )
     def post(self, request: Request, team_id: UUID, vault_id: UUID) -> Response:
         """Store former DEKs; whoever holds a right in the vault may."""
@@ -151,7 +151,7 @@ class HoldView(APIView):
 
     @extend_schema(
         request=shapes.HoldIn,
-        responses={200: shapes.HoldOut, **problems("invalid", "too_many", "kms_unavailable")},
+        responses={200: shapes.HoldOut, **problems("not_found", "too_many", "kms_unavailable")},
     )
     def post(self, request: Request, team_id: UUID) -> Response:
         """Hold vaults for 10 s, so that a link that cuts them can be signed."""
@@ -168,7 +168,10 @@ class ItemView(APIView):
         parameters=[
             OpenApiParameter("revision", int, description="The newest, if it is not given.")
         ],
-        responses={200: shapes.ItemOut, **problems("invalid", "kms_unavailable")},
+        responses={
+            200: shapes.ItemOut,
+            **problems("invalid", "not_found", "kms_unavailable", safe=True),
+        },
     )
     def get(self, request: Request, team_id: UUID, vault_id: UUID, item_id: UUID) -> Response:
         """Serve the details of an item; the audit notes it before the bytes go out."""
@@ -182,7 +185,9 @@ class ItemView(APIView):
 class RevisionsView(APIView):
     """The history of an item."""
 
-    @extend_schema(responses={200: shapes.RevisionsOut, **problems("kms_unavailable")})
+    @extend_schema(
+        responses={200: shapes.RevisionsOut, **problems("not_found", "kms_unavailable", safe=True)}
+    )
     def get(self, request: Request, team_id: UUID, vault_id: UUID, item_id: UUID) -> Response:
         """List all revisions of an item, without details."""
         access = require_vault(user=request.user, team_id=team_id, vault_id=vault_id)
