@@ -158,9 +158,8 @@ def test_c5_a_team_without_its_kek_is_an_error_and_the_rest_is_served(
     other_vault = other.vault_create(other.founder)
     ana = world.team.person("ana")
     for place, target in ((world, vault), (other, other_vault)):
-        invitation = place.invite(
-            place.founder, {target: "read"}, email=place.client(ana) and "ana@example.org"
-        )
+        place.client(ana)
+        invitation = place.invite(place.founder, {target: "read"}, email="ana@example.org")
         place.team.add_member(place.founder, invitation, ana)
         place.push(place.founder)
     kek_flush(world.id)

@@ -1,5 +1,6 @@
 """Rotating a vault's key, and the races around it: F19, F29, F30, F33, both or neither."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -131,7 +132,11 @@ def test_f33_garbage_rotations_do_not_stop_an_honest_write(world: World, vault: 
     epoch = world.team.epoch_body(vault, 2)[1]
     slow = world.team.sign(ana, "vault_rotate", {**epoch, "cut": world.team.cut(vault)})
     assert world.rotate(mallory, vault).status_code == 201
-    lost = {"link": None, "blobs": [], "rotation": {"link": slow, "grants": [], "olds": []}}
+    lost: dict[str, Any] = {
+        "link": None,
+        "blobs": [],
+        "rotation": {"link": slow, "grants": [], "olds": []},
+    }
     assert world.send_change(ana, vault, lost).json()["code"] == "head_moved"
 
     # Not due any more, so it counts; but each member has their own, and it rides with the write.
@@ -178,6 +183,10 @@ def test_a_removed_member_may_not_bring_their_rotation(world: World, vault: byte
     epoch = world.team.epoch_body(vault, 2)[1]
     rotation = world.team.sign(ana, "vault_rotate", {**epoch, "cut": world.team.cut(vault)})
     world.remove(world.founder, ana)
-    body = {"link": None, "blobs": [], "rotation": {"link": rotation, "grants": [], "olds": []}}
+    body: dict[str, Any] = {
+        "link": None,
+        "blobs": [],
+        "rotation": {"link": rotation, "grants": [], "olds": []},
+    }
 
     assert world.send_change(ana, vault, body).status_code == 404
