@@ -282,6 +282,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # It is for reading: no button sends a request in the reader's name.
+    "SWAGGER_UI_SETTINGS": {"supportedSubmitMethods": [], "deepLinking": True},
 }
 
 # --- Log --------------------------------------------------------------------------------
