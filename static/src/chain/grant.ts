@@ -24,10 +24,11 @@ export interface Me {
 export function grantVerdict(team: TeamState, me: Me, stored: Uint8Array): Dek {
     const grant = parseGrant(stored)
     checkGrant(team, me, grant)
-    const dek = openGrant(grant, me.keyring)
     const commit = team.vaults.get(hex(grant.vault))?.epochs[grant.epoch - 1]?.commit
-    need(commit !== undefined && equal(dekCommit(dek, grant), commit), "T8.commit")
-    return dek
+    const dek = openGrant(grant, me.keyring)
+    if (commit !== undefined && equal(dekCommit(dek, grant), commit)) return dek
+    dek.wipe()
+    throw new Refused("T8.commit")
 }
 
 function checkGrant(team: TeamState, me: Me, grant: Grant): void {

@@ -4,6 +4,7 @@ import { equal, hex } from "../crypto/bytes"
 import { decode, encode } from "../crypto/cbor"
 import { need, Refused } from "../crypto/errors"
 import { ascending, b16, b32, map, uint } from "../crypto/shapes"
+import type { RefusalId } from "./refusals"
 import type { Id } from "./team"
 
 const VERSION = 1
@@ -105,39 +106,46 @@ export interface Merged {
     readonly pins: Pins
     /** Chains whose two pins differ and that I have not folded as far as the higher: they keep my pin. Merge again later. */
     readonly undecided: readonly Id[]
+    /** Chains whose two pins contradict each other, and how: they keep my pin. `R23.genesis`, `T4.fork`. */
+    readonly refused: ReadonlyMap<Id, RefusalId>
 }
 
 /**
  * Merge the pins of this browser with those of the server, chain by chain: the higher seq wins, but only if my
  * verified chain up to there contains the lower.
  *
- * @throws {Refused} `A3.server_key`, `R23.genesis`, `T4.fork`.
+ * @throws {Refused} `A3.server_key`.
  */
 export function mergePins(mine: Pins, theirs: Pins, chains: Chains): Merged {
     need(equal(mine.serverKey, theirs.serverKey), "A3.server_key")
-    const undecided: Id[] = []
-    const teams = mergeAll(mine.teams, theirs.teams, (id) => chains.team(id), undecided)
-    const vaults = mergeAll(mine.vaults, theirs.vaults, (id) => chains.vault(id), undecided)
-    return { pins: { serverKey: mine.serverKey, teams, vaults }, undecided }
+    const open = { undecided: [] as Id[], refused: new Map<Id, RefusalId>() }
+    const teams = mergeAll(mine.teams, theirs.teams, (id) => chains.team(id), open)
+    const vaults = mergeAll(mine.vaults, theirs.vaults, (id) => chains.vault(id), open)
+    return { pins: { serverKey: mine.serverKey, teams, vaults }, ...open }
 }
 
 function mergeAll<P extends TeamPin | VaultPin>(
     mine: ReadonlyMap<Id, P>,
     theirs: ReadonlyMap<Id, P>,
     chainOf: (id: Id) => Verified | undefined,
-    undecided: Id[],
+    open: { undecided: Id[]; refused: Map<Id, RefusalId> },
 ): Map<Id, P> {
     const merged = new Map(mine)
     for (const [id, their] of theirs) {
         const my = mine.get(id)
-        const pin = my === undefined ? their : merge(my, their, chainOf(id))
-        if (pin === undefined) undecided.push(id)
-        else merged.set(id, pin)
+        try {
+            const pin = my === undefined ? their : merge(my, their, chainOf(id))
+            if (pin === undefined) open.undecided.push(id)
+            else merged.set(id, pin)
+        } catch (error) {
+            if (!(error instanceof Refused)) throw error
+            open.refused.set(id, error.refusal)
+        }
     }
     return merged
 }
 
-/** The pin that wins, or undefined if my chain does not reach the higher one. */
+/** The pin that wins, or undefined if my chain does not reach the higher one. @throws {Refused} */
 function merge<P extends TeamPin | VaultPin>(mine: P, theirs: P, chain: Verified | undefined): P | undefined {
     if ("genesis" in mine && "genesis" in theirs) need(equal(mine.genesis, theirs.genesis), "R23.genesis")
     // A vault stays in its team.

@@ -20,8 +20,9 @@ export interface Row {
     /** Member id. */
     readonly author: string
     readonly overview: Overview
-    /** c(overview) and c(details), 32 bytes each. */
-    readonly commitment: Bytes
+    /** The overview as its author padded it, until it is verified; then it is spent and empty. */
+    padded: Bytes
+    /** c(details), 32 bytes, as the server says it. */
     readonly details: Bytes
     isVerified: boolean
 }

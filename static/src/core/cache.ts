@@ -19,7 +19,7 @@ import { asBytes, asMap, asText, asUint } from "./wire.ts"
 const VERSION = 1
 const NOTHING = new Uint8Array()
 
-/** item, revision, epoch, author, overview: rows that were held against the fold, so their commitments are spent. */
+/** item, revision, epoch, author, overview: rows that were held against the fold, so what they were held by is spent. */
 type StoredRow = [string, number, number, string, Overview]
 
 export class Cache {
@@ -143,7 +143,7 @@ function restoreVaultBook(books: Books, map: Readonly<Record<string, unknown>>):
             epoch,
             author,
             overview,
-            commitment: NOTHING,
+            padded: NOTHING,
             details: NOTHING,
             isVerified: true,
         })

@@ -13,6 +13,8 @@ import type { Part } from "./items.ts"
 import { encodePart, overviewOf } from "./items.ts"
 import { foldMineVault } from "./links.ts"
 
+const NOTHING = new Uint8Array()
+
 /** What an item becomes; null is a purge. */
 export type Content = { readonly overview: Part; readonly details: Part } | null
 
@@ -74,9 +76,9 @@ async function sealEdit(vault: VaultBook, { dek, epoch }: Ground, author: Bytes,
     const id = unhex(item)
     if (content === null) return { item, entry: [id, revision, null] as const, blob: null, row: null }
     const place = { author, epoch, item: id, revision, team: vault.team.state.id, vault: unhex(vault.id) }
-    const { blob, commitment, details, hash } = await sealContent(dek, place, content)
+    const { blob, details, hash } = await sealContent(dek, place, content)
     const overview = overviewOf(content.overview)
-    const row = { item, revision, epoch, overview, commitment, details, isVerified: true }
+    const row = { item, revision, epoch, overview, padded: NOTHING, details, isVerified: true }
     return { item, entry: [id, revision, hash] as const, blob, row }
 }
 
@@ -86,14 +88,13 @@ async function sealContent(
     content: NonNullable<Content>,
 ) {
     const [overview, details] = [pad(encodePart(content.overview)), pad(encodePart(content.details))]
-    const commitment = partCommitment("overview", overview)
     const other = partCommitment("details", details)
     const blob = {
         overview: await sealed(dek, { ...place, part: "overview" }, overview),
         details: await sealed(dek, { ...place, part: "details" }, details),
         c_details: other,
     }
-    return { blob, commitment, details: other, hash: revisionHash(commitment, other) }
+    return { blob, details: other, hash: revisionHash(partCommitment("overview", overview), other) }
 }
 
 async function sealed(dek: Dek, place: Parameters<typeof sealPart>[1], padded: Bytes): Promise<Bytes> {

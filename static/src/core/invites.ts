@@ -121,8 +121,7 @@ export async function acceptInvite(context: Context, fragment: string, name: str
     })
     key.wipe()
     // From here on another team under this id is a fork: the chain that I agreed to is pinned before I say so.
-    pins.checkTeam(hex(team.id), team.hashes)
-    pins.expect({ genesis: team.hashes.at(0), hash: team.head, seq: team.seq, team: team.id })
+    pins.expect({ genesis: team.hashes.at(0), hash: team.head, seq: team.seq, team: team.id }, team.hashes)
     await server.call("POST", "invites/accept", {
         invite: hash,
         ...accept,

@@ -1,9 +1,16 @@
 /**
- * The account's pins (design 5): the same sealed bytes in this browser and on the server, by compare-and-swap on a
- * counter. Every pin that any source holds is a condition that my verified chains must meet.
+ * The account's pins (design 5, SPEC 8): the same sealed bytes in this browser and on the server, by compare-and-swap on
+ * a counter. Every pin that any copy holds is a condition that my verified chains must meet.
+ *
+ * Chosen for copies that differ: they become one only by {@link mergePins}. A chain of which they hold different pins, and
+ * which is not folded here as far as the higher one (a withheld team, keys out of reach), is undecided: then nothing is
+ * uploaded, since one blob would have to drop a pin, and this browser keeps every copy, sealed as it came, until a later
+ * visit can decide. Two pins that contradict each other are a refusal of that chain and stay, both, for good.
  */
-import type { Pins, TeamPin, VaultPin, Verified } from "../chain/pins.ts"
-import { checkPin, decodePins, encodePins } from "../chain/pins.ts"
+import type { Chains, Pins, TeamPin, VaultPin, Verified } from "../chain/pins.ts"
+import { checkPin, decodePins, encodePins, mergePins } from "../chain/pins.ts"
+import type { RefusalId } from "../chain/refusals.ts"
+import type { Bytes } from "../crypto/bytes.ts"
 import { equal, hex } from "../crypto/bytes.ts"
 import { decode, encode } from "../crypto/cbor.ts"
 import { Refused } from "../crypto/errors.ts"
@@ -11,86 +18,113 @@ import { open, seal } from "../crypto/seal.ts"
 import type { Me } from "./account.ts"
 import type { Counted } from "./bundle.ts"
 import { CoreFailure } from "./failure.ts"
+import { Mutex } from "./mutex.ts"
 import type { Store } from "./store.ts"
 import type { Server } from "./transport.ts"
-import { asBytes, asMap, asUint } from "./wire.ts"
+import { asBytes, asList, asMap, asUint } from "./wire.ts"
 
 const ATTEMPTS = 5
 
-/** The heads that are verified now: what a new set of pins is made of. */
-export type Heads = () => { readonly teams: readonly TeamPin[]; readonly vaults: readonly VaultPin[] }
+/** What is verified here. */
+export interface Verdicts extends Chains {
+    /** The heads: what a new set of pins is made of. */
+    heads(): { readonly teams: readonly TeamPin[]; readonly vaults: readonly VaultPin[] }
+    /** Two copies contradict each other about a chain. */
+    refuse(chain: string, refusal: RefusalId): void
+}
+
+/** A set of pins, and the sealed bytes that it came in. */
+interface Copy {
+    readonly pins: Pins
+    readonly sealed: Counted | null
+}
 
 export class PinBook {
     readonly #server: Server
     readonly #store: Store
     readonly #me: Me
-    readonly #heads: Heads
-    #sources: Pins[] = []
+    readonly #verdicts: Verdicts
+    /** Two writers of one core would race for one counter. */
+    readonly #writing = new Mutex()
+    #copies: Copy[] = []
     #counter = 0
     #dirty = false
     /** True if this browser held no pins: it cannot know older states. */
     isNew = false
 
-    constructor(server: Server, store: Store, me: Me, heads: Heads) {
+    constructor(server: Server, store: Store, me: Me, verdicts: Verdicts) {
         this.#server = server
         this.#store = store
         this.#me = me
-        this.#heads = heads
+        this.#verdicts = verdicts
     }
 
-    /** Take up both copies. @throws {Refused} `R17.bundle` if one does not open, `A3.server_key`. */
+    /** Take up every copy. @throws {Refused} `R17.bundle` if one does not open, `A3.server_key`. */
     async load(served: Counted | null): Promise<void> {
         const local = await this.#store.get(this.#name)
         this.isNew = local === null
-        if (local !== null) this.#sources.push(await this.#open(readCounted(local)))
+        for (const sealed of local === null ? [] : readLocal(local)) await this.#take(sealed)
         if (served === null) return
         this.#counter = served.counter
-        this.#sources.push(await this.#open(served))
+        await this.#take(served)
     }
 
     get isDirty(): boolean {
         return this.#dirty
     }
 
-    /** Does any source name a team? */
-    get isEmpty(): boolean {
-        return this.#sources.every((pins) => pins.teams.size === 0)
-    }
-
     /** Hold a team's verified chain against every pin of it. @throws {Refused} `R23.genesis`, `T4.older`, `T4.fork`. */
     checkTeam(id: string, chain: Verified): void {
-        for (const { teams } of this.#sources) {
-            const pin = teams.get(id)
+        for (const { pins } of this.#copies) {
+            const pin = pins.teams.get(id)
             if (pin !== undefined) checkPin(pin, chain)
         }
     }
 
     /** The same for a vault's. @throws {Refused} `T4.older`, `T4.fork`. */
     checkVault(id: string, chain: Verified): void {
-        for (const { vaults } of this.#sources) {
-            const pin = vaults.get(id)
+        for (const { pins } of this.#copies) {
+            const pin = pins.vaults.get(id)
             if (pin !== undefined) checkPin(pin, chain)
         }
     }
 
-    /** Pin a chain that was verified outside the sync: at an invitation. */
-    expect(pin: TeamPin): void {
-        const teams = new Map([[hex(pin.team), pin]])
-        this.#sources.push({ serverKey: this.#me.serverKey, teams, vaults: new Map() })
+    /**
+     * Pin a chain that was verified outside the sync, up to its head: at an invitation.
+     *
+     * @throws {Refused} as {@link checkTeam}.
+     */
+    expect(pin: TeamPin, chain: Verified): void {
+        const id = hex(pin.team)
+        this.checkTeam(id, chain)
+        const known = this.#copies.length === 0 ? [{ pins: this.#none(), sealed: null }] : this.#copies
+        // The chain has just been seen to contain each of them.
+        this.#copies = known.map(({ pins, sealed }) => ({
+            pins: { ...pins, teams: new Map(pins.teams).set(id, pin) },
+            sealed,
+        }))
         this.#dirty = true
     }
 
     /** The verified heads moved: keep them in this browser at once. */
     async keep(): Promise<void> {
         this.#dirty = true
-        await this.#sealed(this.#counter + 1)
+        await this.#writing.run(() => this.#keep(this.#counter + 1))
     }
 
-    /** Bring the pins to the server; what another browser of mine put there first becomes a condition. */
+    /**
+     * Bring the pins to the server; what another browser of mine put there first becomes a condition. Nothing is sent
+     * while a chain is undecided.
+     */
     async upload(): Promise<void> {
+        await this.#writing.run(() => this.#upload())
+    }
+
+    async #upload(): Promise<void> {
         for (let attempt = 0; this.#dirty && attempt < ATTEMPTS; attempt++) {
             const counter = this.#counter + 1
-            const blob = await this.#sealed(counter)
+            const { blob, isWhole } = await this.#keep(counter)
+            if (!isWhole) return
             this.#dirty = false
             try {
                 await this.#server.call("PUT", "account/pins", { counter, blob })
@@ -106,38 +140,65 @@ export class PinBook {
     async #fetch(): Promise<void> {
         const answer = await this.#server.call("GET", "account/pins")
         const theirs = { counter: asUint(answer["counter"]), blob: asBytes(answer["blob"]) }
-        this.#sources.push(await this.#open(theirs))
+        await this.#take(theirs)
         this.#counter = theirs.counter
     }
 
-    /** Every chain at the higher of its verified head and its pins. */
-    #current(): Pins {
-        const teams = new Map<string, TeamPin>()
-        const vaults = new Map<string, VaultPin>()
-        for (const source of this.#sources) {
-            for (const [id, pin] of source.teams) raise(teams, id, pin)
-            for (const [id, pin] of source.vaults) raise(vaults, id, pin)
-        }
-        const heads = this.#heads()
-        for (const pin of heads.teams) raise(teams, hex(pin.team), pin)
-        for (const pin of heads.vaults) raise(vaults, hex(pin.vault), pin)
-        return { serverKey: this.#me.serverKey, teams, vaults }
+    async #take(sealed: Counted): Promise<void> {
+        this.#copies.push({ pins: await this.#open(sealed), sealed })
     }
 
-    async #sealed(counter: number) {
+    /** Merge what there is into one set. Copies with a pin that it would drop stay beside it: `others`. */
+    #merge(): { pins: Pins; others: readonly Counted[] } {
+        let pins = this.#none()
+        const others = new Map<string, Copy>()
+        for (const copy of this.#copies) {
+            const merged = mergePins(pins, copy.pins, this.#verdicts)
+            for (const [chain, refusal] of merged.refused) this.#verdicts.refuse(chain, refusal)
+            if (merged.undecided.length + merged.refused.size > 0)
+                others.set(hex(encodePins(copy.pins)), copy)
+            pins = merged.pins
+        }
+        this.#copies = [{ pins, sealed: null }, ...others.values()]
+        const sealed = [...others.values()].flatMap((copy) => copy.sealed ?? [])
+        return { pins: this.#raised(pins), others: sealed }
+    }
+
+    /** With my verified heads, where they are beyond the pin and their chain contains it. */
+    #raised(pins: Pins): Pins {
+        const { teams, vaults } = this.#verdicts.heads()
+        const all = { serverKey: pins.serverKey, teams: new Map(pins.teams), vaults: new Map(pins.vaults) }
+        for (const head of teams) {
+            const id = hex(head.team)
+            if (isBeyond(head, pins.teams.get(id), this.#verdicts.team(id))) all.teams.set(id, head)
+        }
+        for (const head of vaults) {
+            const id = hex(head.vault)
+            if (isBeyond(head, pins.vaults.get(id), this.#verdicts.vault(id))) all.vaults.set(id, head)
+        }
+        return all
+    }
+
+    async #keep(counter: number): Promise<{ blob: Bytes; isWhole: boolean }> {
+        const { pins, others } = this.#merge()
         const place = { account: this.#me.account, counter }
-        const blob = await seal(this.#me.amk, "coffret/pins/v1", place, encodePins(this.#current()))
-        await this.#store.put(this.#name, encode({ counter, blob }))
-        return blob
+        const blob = await seal(this.#me.amk, LABEL, place, encodePins(pins))
+        const local = { counter, blob, others: others.map((sealed) => ({ ...sealed })) }
+        await this.#store.put(this.#name, encode(local))
+        return { blob, isWhole: others.length === 0 }
     }
 
     async #open({ counter, blob }: Counted): Promise<Pins> {
         const place = { account: this.#me.account, counter }
-        const bytes = await open(this.#me.amk, "coffret/pins/v1", place, blob).catch(() => null)
+        const bytes = await open(this.#me.amk, LABEL, place, blob).catch(() => null)
         if (bytes === null) throw new Refused("R17.bundle")
         const pins = decodePins(bytes)
         if (!equal(pins.serverKey, this.#me.serverKey)) throw new Refused("A3.server_key")
         return pins
+    }
+
+    #none(): Pins {
+        return { serverKey: this.#me.serverKey, teams: new Map(), vaults: new Map() }
     }
 
     get #name(): string {
@@ -145,12 +206,17 @@ export class PinBook {
     }
 }
 
-function raise<P extends { readonly seq: number }>(pins: Map<string, P>, id: string, pin: P): void {
-    const there = pins.get(id)
-    if (there === undefined || pin.seq > there.seq) pins.set(id, pin)
+const LABEL = "coffret/pins/v1"
+
+function isBeyond(head: TeamPin | VaultPin, pin: TeamPin | VaultPin | undefined, chain?: Verified): boolean {
+    return pin === undefined || (head.seq > pin.seq && (chain?.is(pin.seq, pin.hash) ?? false))
 }
 
-function readCounted(bytes: Uint8Array): Counted {
-    const { counter, blob } = asMap(decode(bytes))
-    return { counter: asUint(counter), blob: asBytes(blob) }
+/** What this browser keeps: its own copy, and while a chain is undecided those that it was made of. */
+function readLocal(bytes: Uint8Array): Counted[] {
+    const local = asMap(decode(bytes))
+    return [local, ...asList(local["others"]).map(asMap)].map(({ counter, blob }) => ({
+        counter: asUint(counter),
+        blob: asBytes(blob),
+    }))
 }

@@ -1,7 +1,7 @@
 /** The DEKs of a vault: from grants that pass every check, and from `old` seals that give what the chain names. */
 import { grantVerdict } from "../chain/grant.ts"
 import { NONE } from "../chain/team.ts"
-import { hex, unhex } from "../crypto/bytes.ts"
+import { concat, hex, unhex } from "../crypto/bytes.ts"
 import { encode } from "../crypto/cbor.ts"
 import { Refused, Waiting } from "../crypto/errors.ts"
 import { parseGrant } from "../crypto/grants.ts"
@@ -33,8 +33,9 @@ function dropEnded(vault: VaultBook): void {
     vault.since = since
 }
 
+/** Over the signature too: a good grant that came once with a bad one is tried again with its own. */
 export function grantKey(row: GrantRow): string {
-    return hex(sha256(row.grant))
+    return hex(sha256(concat(row.grant, row.sig)))
 }
 
 function takeGrant(books: Books, team: TeamBook, keyring: Keyring, row: GrantRow): void {

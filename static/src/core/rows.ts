@@ -12,7 +12,8 @@ import { decodePart, overviewOf } from "./items.ts"
 import type { ItemRow } from "./records.ts"
 import type { View } from "./view.ts"
 
-const BATCH = 500
+const BATCH = 500 // rows that are opened, shown and sent to the page at once
+const SPENT = new Uint8Array()
 
 export function overviewPlace(vault: VaultBook, row: ItemRow): PartPlace {
     return {
@@ -35,22 +36,45 @@ export async function openRows(books: Books, vault: VaultBook, view: View): Prom
         if (rows === undefined) byEpoch.set(row.epoch, [row])
         else rows.push(row)
     }
-    for (const [epoch, rows] of byEpoch) {
-        for (let start = 0; start < rows.length; start += BATCH) {
-            await openSome(books, vault, vault.ring.get(epoch) as Dek, rows.slice(start, start + BATCH), view)
-        }
-    }
+    for (const [epoch, rows] of byEpoch) await openEpoch(books, vault, epoch, rows, view)
 }
 
-async function openSome(
+/** While the rows of one batch are read and shown, the next one is being opened on other threads. */
+async function openEpoch(
     books: Books,
     vault: VaultBook,
-    dek: Dek,
+    epoch: number,
     rows: readonly ItemRow[],
     view: View,
 ): Promise<void> {
-    const batch = rows.map((row) => ({ context: overviewPlace(vault, row), sealed: row.overview }))
-    const opened = await openBatch(dek, "coffret/item/v1", batch)
+    const dek = vault.ring.get(epoch) as Dek
+    let [batch, opening] = begin(vault, dek, rows, 0)
+    for (let next = BATCH; batch.length > 0; next += BATCH) {
+        const opened = await opening
+        const now = batch
+        ;[batch, opening] = begin(vault, dek, rows, next)
+        take(books, vault, now, opened, view)
+    }
+}
+
+function begin(
+    vault: VaultBook,
+    dek: Dek,
+    rows: readonly ItemRow[],
+    start: number,
+): [readonly ItemRow[], Promise<(Bytes | null)[]>] {
+    const batch = rows.slice(start, start + BATCH)
+    const sealed = batch.map((row) => ({ context: overviewPlace(vault, row), sealed: row.overview }))
+    return [batch, openBatch(dek, "coffret/item/v1", sealed)]
+}
+
+function take(
+    books: Books,
+    vault: VaultBook,
+    rows: readonly ItemRow[],
+    opened: readonly (Bytes | null)[],
+    view: View,
+): void {
     const shown: Row[] = []
     for (const [i, sealed] of rows.entries()) {
         vault.sealed.delete(sealed.item)
@@ -74,7 +98,7 @@ function readRow(sealed: ItemRow, padded: Bytes | null): Row {
         epoch: sealed.epoch,
         author: hex(sealed.author),
         overview: overviewOf(decodePart(textOf(padded))),
-        commitment: partCommitment("overview", padded),
+        padded,
         details: sealed.details,
         isVerified: false,
     }
@@ -123,7 +147,7 @@ export function settleRows(books: Books, vault: VaultBook, span: Span, view: Vie
     }
     if (span.to > vault.served) vault.isDirty = true
     vault.served = Math.max(vault.served, span.to)
-    view.rows(vault, settled)
+    view.verified(vault, settled)
 }
 
 /** Rows that opened after their links were folded, because the key came late. */
@@ -148,9 +172,10 @@ function judgeRow(vault: VaultBook, row: Row, span: Span): boolean | Refused {
 /** Hold one row against its revision as folded. */
 export function verifyRow(row: Row, last: Revision): true | Refused {
     if (row.author !== last.author || row.epoch < last.epoch) return new Refused("R7.open")
-    const hash = revisionHash(row.commitment, row.details)
+    const hash = revisionHash(partCommitment("overview", row.padded), row.details)
     if (last.hash === null || !equal(hash, last.hash)) return new Refused("R7.hash")
     row.isVerified = true
+    row.padded = SPENT
     return true
 }
 

@@ -17,6 +17,7 @@ import { CoreFailure, Unanswered } from "./failure.ts"
 import { createTeam, createVault } from "./members.ts"
 import { Mutex, Mutexes } from "./mutex.ts"
 import { Outbox } from "./outbox.ts"
+import type { Verdicts } from "./pins.ts"
 import { PinBook } from "./pins.ts"
 import { fillRings } from "./ring.ts"
 import type { Settings } from "./settings.ts"
@@ -72,7 +73,7 @@ export class Session {
         const server = parts.server.whileOpen(isClosed)
         const store = whileOpen(parts.store, isClosed)
         const books = new Books()
-        const pins = new PinBook(server, store, me, () => headsOf(books))
+        const pins = new PinBook(server, store, me, verdictsOf(books))
         const shelf = new Shelf(store, me)
         const outbox = new Outbox(server, shelf, clock, (chain, seq) => books.hashAt(chain, seq))
         const state = new Mutex()
@@ -293,6 +294,20 @@ export class Session {
         this.#isClosed = true
         await this.context.state.run(async () => this.context.books.wipe())
         wipe(this.context.me)
+    }
+}
+
+function verdictsOf(books: Books): Verdicts {
+    return {
+        team: (id) => books.teams.get(id)?.state.hashes,
+        vault: (id) => books.vault(id)?.state.columns.hashes,
+        heads: () => headsOf(books),
+        refuse(chain, refusal) {
+            const [team, vault] = [books.teams.get(chain), books.vault(chain)]
+            if (team !== undefined) books.freezeTeam(team, refusal, {})
+            else if (vault !== undefined) books.freezeVault(vault, refusal, {})
+            else books.refuse(refusal, { team: chain }, {})
+        },
     }
 }
 

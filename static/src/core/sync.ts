@@ -38,6 +38,7 @@ export class Sync {
     /** One round. True if anything was fetched. */
     async run(): Promise<boolean> {
         const known = this.#known()
+        const first = known.teams.size === 0 && this.#etag === null ? this.#begin(known) : null
         const headers = this.#etag === null ? {} : { "if-none-match": this.#etag }
         const response = await this.#server.raw("GET", "sync", null, headers)
         if (response.status === 304) return false
@@ -47,7 +48,7 @@ export class Sync {
             team.isKmsUnavailable = heads.unavailable.includes(team.id)
         const isNew = this.#isNew(heads)
         if (isNew) {
-            await this.#fetch(known)
+            await (first === null ? this.#fetch(known) : this.#fetchFirst(known, first))
             mark("verified")
         }
         this.#applier.judge(heads)
@@ -63,22 +64,32 @@ export class Sync {
     }
 
     async #fetch(known: Known): Promise<void> {
-        if (known.teams.size > 0) {
-            const delta = await this.#ask(known, ALL)
-            await this.#state.run(async () => {
-                await this.#applier.teams(delta)
-                await this.#applier.items(delta)
-                await this.#applier.links(delta)
-            })
-            return
-        }
-        // A first load: names and rows are on the page before the links have come.
-        const [teams, items] = await Promise.all([this.#ask(known, ["teams"]), this.#ask(known, ["items"])])
-        await this.#state.run(() => this.#applier.teams(teams))
+        const delta = await this.#ask(known, ALL)
+        await this.#state.run(async () => {
+            await this.#applier.teams(delta)
+            await this.#applier.items(delta)
+            await this.#applier.links(delta)
+        })
+    }
+
+    /** A first load does not wait for the heads: everything is asked for, whatever they are. */
+    #begin(known: Known): Promise<Delta> {
+        const first = this.#ask(known, ["teams", "items"])
+        // It may come to nothing if the heads do; then nobody waits for it.
+        first.catch(() => undefined)
+        return first
+    }
+
+    /** Names and rows are on the page before the links have come. */
+    async #fetchFirst(known: Known, first: Promise<Delta>): Promise<void> {
+        const delta = await first
         const links = this.#ask(known, ["links"])
         links.catch(() => undefined)
-        await this.#state.run(() => this.#applier.items(items))
-        const all = { ...items, links: (await links).links }
+        await this.#state.run(async () => {
+            await this.#applier.teams(delta)
+            await this.#applier.items(delta)
+        })
+        const all = { ...delta, links: (await links).links }
         await this.#state.run(() => this.#applier.links(all))
     }
 

@@ -16,6 +16,7 @@ import type { Books, Row, TeamBook, VaultBook } from "./books.ts"
 import { spokenFingerprint } from "./ids.ts"
 
 const BATCH = 500 // rows of one message
+const VERIFIED = 5_000 // ids of one message
 const NAMES: readonly (Right | null)[] = [null, "read", "write", "manage"]
 
 export function rightName(level: Level): Right | null {
@@ -40,6 +41,17 @@ export class View {
         for (let start = 0; start < shown.length; start += BATCH) {
             const part = shown.slice(start, start + BATCH).map((row) => pageRow(vault, row))
             this.#emit({ kind: "rows", rows: part, gone: [], reset: false })
+        }
+        if (rows.length > 0) this.changed()
+    }
+
+    /** Rows that the page has and that count from now on: their ids and times, not their texts again. */
+    verified(vault: VaultBook, rows: readonly Row[]): void {
+        const shown = rows.filter((row) => row.item !== vault.id)
+        for (let start = 0; start < shown.length; start += VERIFIED) {
+            const part = shown.slice(start, start + VERIFIED)
+            const at = part.map((row) => pageTime(vault, row))
+            this.#emit({ kind: "verified", ids: part.map((row) => row.item), at })
         }
         if (rows.length > 0) this.changed()
     }
@@ -83,9 +95,13 @@ export function pageRow(vault: VaultBook, row: Row): PageRow {
         overview,
         revision,
         author: vault.team.callOf(row.author),
-        at: isVerified ? (vault.state.revision(item, revision)?.at ?? null) : null,
+        at: isVerified ? pageTime(vault, row) : null,
         verified: isVerified,
     }
+}
+
+function pageTime(vault: VaultBook, { item, revision }: Row): number | null {
+    return vault.state.revision(item, revision)?.at ?? null
 }
 
 /** The teams in which the account is a member now. */

@@ -84,6 +84,9 @@ class Session {
         else if (event.kind === "rows") {
             this.index.apply(event.rows, event.gone, event.reset)
             this.rowsVersion++
+        } else if (event.kind === "verified") {
+            this.index.verify(event.ids, event.at)
+            this.rowsVersion++
         } else this.#notice(event.code)
     }
 

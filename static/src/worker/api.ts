@@ -247,4 +247,6 @@ export interface Failure {
 export type Event =
     | { kind: "snapshot"; snapshot: Snapshot }
     | { kind: "rows"; rows: Row[]; gone: Id[]; reset: boolean }
+    /** Rows shown before that count from now on; `at` as in {@link Row}, in the order of `ids`. */
+    | { kind: "verified"; ids: Id[]; at: (number | null)[] }
     | { kind: "notice"; code: string; detail?: string }

@@ -129,8 +129,16 @@ export class Device {
         return found
     }
 
+    #verified(ids: readonly string[], at: readonly (number | null)[]): void {
+        for (const [i, id] of ids.entries()) {
+            const row = this.rows.get(id)
+            if (row !== undefined) this.rows.set(id, { ...row, verified: true, at: at[i] ?? null })
+        }
+    }
+
     #heard(event: Event): void {
         if (event.kind === "notice") this.notices.push(event.code)
+        if (event.kind === "verified") this.#verified(event.ids, event.at)
         if (event.kind !== "rows") return
         if (event.reset) this.rows.clear()
         for (const row of event.rows) this.rows.set(row.id, row)

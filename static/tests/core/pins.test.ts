@@ -2,7 +2,7 @@
 /** Under test: pins of this browser and of the server, and what they demand of a verified chain. */
 import { beforeAll, describe, expect, it } from "vitest"
 import { Hashes } from "../../src/chain/columns.ts"
-import { encodePins } from "../../src/chain/pins.ts"
+import { decodePins, encodePins } from "../../src/chain/pins.ts"
 import type { Me } from "../../src/core/account.ts"
 import { PinBook } from "../../src/core/pins.ts"
 import { MemoryStore } from "../../src/core/store.ts"
@@ -11,7 +11,7 @@ import { Server } from "../../src/core/transport.ts"
 import { hex, random, utf8 } from "../../src/crypto/bytes.ts"
 import { decode, encode } from "../../src/crypto/cbor.ts"
 import { Amk, Keyring } from "../../src/crypto/keys.ts"
-import { seal } from "../../src/crypto/seal.ts"
+import { open, seal } from "../../src/crypto/seal.ts"
 import { sodiumReady } from "../../src/crypto/sodium.ts"
 
 const team = random(16)
@@ -30,6 +30,7 @@ function pin(seq: number, hash = hashes[seq] as Uint8Array<ArrayBuffer>) {
 /** A server that keeps one blob by compare-and-swap on its counter, as the route says. */
 class PinServer implements Transport {
     stored: { counter: number; blob: Uint8Array } = { counter: 0, blob: new Uint8Array() }
+    conflicts = 0
 
     async request(method: Method, _path: string, body: Uint8Array | null): Promise<Response> {
         const answer = (status: number, bytes: Uint8Array<ArrayBuffer>) => ({
@@ -39,8 +40,10 @@ class PinServer implements Transport {
         })
         if (method === "GET") return answer(200, encode({ ...this.stored }))
         const put = decode(body as Uint8Array) as unknown as PinServer["stored"]
-        if (put.counter !== this.stored.counter + 1)
+        if (put.counter !== this.stored.counter + 1) {
+            this.conflicts++
             return answer(409, utf8(JSON.stringify({ code: "counter_moved" })))
+        }
         this.stored = put
         return answer(200, encode({ counter: put.counter }))
     }
@@ -64,8 +67,25 @@ describe("pins", () => {
         }
     }
 
-    const bookOn = (server: Transport, store: MemoryStore, seq: number) =>
-        new PinBook(new Server(server), store, me, () => ({ teams: [pin(seq)], vaults: [] }))
+    /** My chain is folded up to `seq`; null: not at all. */
+    const bookOn = (server: Transport, store: MemoryStore, seq: number | null) =>
+        new PinBook(new Server(server), store, me, {
+            team: () => (seq === null ? undefined : chain(seq + 1)),
+            vault: () => undefined,
+            heads: () => ({ teams: seq === null ? [] : [pin(seq)], vaults: [] }),
+            refuse: (id, refusal) => refusals.push(`${id} ${refusal}`),
+        })
+    const refusals: string[] = []
+    const stored = async (store: MemoryStore) =>
+        decode((await store.get(`pins/${hex(me.account)}`)) as Uint8Array) as unknown as {
+            counter: number
+            blob: Uint8Array<ArrayBuffer>
+            others: { counter: number; blob: Uint8Array<ArrayBuffer> }[]
+        }
+    const opened = async ({ counter, blob }: { counter: number; blob: Uint8Array }) =>
+        decodePins(await open(me.amk, "coffret/pins/v1", { account: me.account, counter }, blob))
+    const seqOf = async (counted: { counter: number; blob: Uint8Array }) =>
+        (await opened(counted)).teams.get(hex(team))?.seq
 
     it("are the same bytes here and on the server, and open on the next visit", async () => {
         const [server, store] = [new PinServer(), new MemoryStore()]
@@ -74,8 +94,7 @@ describe("pins", () => {
         expect(book.isNew).toBe(true)
         await book.keep()
         await book.upload()
-        const local = decode((await store.get(`pins/${hex(me.account)}`)) as Uint8Array)
-        expect(local).toEqual(server.stored)
+        expect(await stored(store)).toEqual({ ...server.stored, others: [] })
         const next = bookOn(server, store, 2)
         await next.load(server.stored as Awaited<ReturnType<typeof blobOf>>)
         expect(next.isNew).toBe(false)
@@ -103,12 +122,111 @@ describe("pins", () => {
         await expect(book.load({ counter: 2, blob })).rejects.toMatchObject({ refusal: "R17.bundle" })
     })
 
-    it("of another browser become a condition when both write at once", async () => {
+    it("of another browser win once my chain reaches and contains both", async () => {
+        const [server, store] = [new PinServer(), new MemoryStore()]
+        server.stored = await blobOf(1, pin(3))
+        const before = bookOn(server, store, 1)
+        await before.load(null)
+        await before.keep()
+        const book = bookOn(server, store, 4)
+        await book.load(server.stored as Awaited<ReturnType<typeof blobOf>>)
+        await book.keep()
+        await book.upload()
+        expect([await seqOf(server.stored), (await stored(store)).others]).toEqual([4, []])
+    })
+
+    it("that cannot be decided yet are all kept here, none is uploaded, and a later visit decides", async () => {
+        const [server, store] = [new PinServer(), new MemoryStore()]
+        const theirs = await blobOf(1, pin(3))
+        server.stored = theirs
+        const first = bookOn(server, store, 1)
+        await first.load(null)
+        await first.keep()
+        for (const _visit of [1, 2, 3]) {
+            const withheld = bookOn(server, store, null)
+            await withheld.load(theirs)
+            await withheld.keep()
+            await withheld.upload()
+            expect([withheld.isDirty, server.stored]).toEqual([true, theirs])
+        }
+        const kept = await stored(store)
+        expect([await seqOf(kept), await Promise.all(kept.others.map(seqOf))]).toEqual([1, [3]])
+        const later = bookOn(server, store, 4)
+        await later.load(theirs)
+        await later.keep()
+        await later.upload()
+        expect([await seqOf(server.stored), (await stored(store)).others]).toEqual([4, []])
+    })
+
+    it.each([
+        ["the same place with another hash", { hash: random(32) }, "T4.fork"],
+        ["another genesis", { genesis: random(32) }, "R23.genesis"],
+    ])(
+        "with %s are refused, even of a team that is not served, and none is dropped",
+        async (_name, other, id) => {
+            const [server, store] = [new PinServer(), new MemoryStore()]
+            const first = bookOn(server, store, 2)
+            await first.load(null)
+            await first.keep()
+            const theirs = await blobOf(1, { ...pin(2), ...other })
+            server.stored = theirs
+            const book = bookOn(server, store, null)
+            await book.load(theirs)
+            refusals.length = 0
+            await book.keep()
+            await book.upload()
+            expect(refusals).toContain(`${hex(team)} ${id}`)
+            expect([server.stored, (await stored(store)).others]).toEqual([theirs, [theirs]])
+            expect(() => book.checkTeam(hex(team), chain(5))).toThrow(id)
+        },
+    )
+
+    it("never take a head whose chain does not contain the pin", async () => {
+        const [server, store] = [new PinServer(), new MemoryStore()]
+        const book = bookOn(server, store, 4)
+        await book.load(await blobOf(1, pin(2, random(32))))
+        await book.keep()
+        expect(await seqOf(await stored(store))).toBe(2)
+    })
+
+    it("are written one after the other, so that this browser never races with itself", async () => {
         const server = new PinServer()
-        server.stored = await blobOf(1, pin(4, random(32)))
         const book = bookOn(server, new MemoryStore(), 2)
         await book.load(null)
+        await Promise.all([book.keep(), book.upload(), book.keep(), book.upload(), book.upload()])
+        await book.upload()
+        expect(server.conflicts).toBe(0)
+        expect(book.isDirty).toBe(false)
+    })
+
+    it("of an invitation stand for the whole chain that was read there", async () => {
+        const book = bookOn(new PinServer(), new MemoryStore(), null)
+        await book.load(await blobOf(1, pin(1)))
+        expect(() => book.expect(pin(3, random(32)), { ...chain(1), length: 1, is: () => false })).toThrow()
+        book.expect(pin(3), chain(4))
+        expect(() => book.checkTeam(hex(team), chain(3))).toThrow("T4.older")
+        expect(() => book.checkTeam(hex(team), chain(4))).not.toThrow()
+    })
+
+    it("of another browser become a condition when both write at once", async () => {
+        const server = new PinServer()
+        server.stored = await blobOf(1, pin(3))
+        const book = bookOn(server, new MemoryStore(), 4)
+        await book.load(null)
         await book.keep()
+        await book.upload()
+        expect([server.conflicts, server.stored.counter]).toEqual([1, 2])
+        expect(await seqOf(server.stored)).toBe(4)
+    })
+
+    it("of another browser that contradict my chain are neither overwritten nor forgotten", async () => {
+        const server = new PinServer()
+        const theirs = await blobOf(1, pin(4, random(32)))
+        server.stored = theirs
+        const book = bookOn(server, new MemoryStore(), 2)
+        await book.load(await blobOf(1, pin(1)))
+        await book.keep()
+        server.stored = { ...theirs, counter: 2, blob: (await blobOf(2, pin(4, random(32)))).blob }
         await book.upload()
         expect(server.stored.counter).toBe(2)
         expect(() => book.checkTeam(hex(team), chain(5))).toThrow("T4.fork")

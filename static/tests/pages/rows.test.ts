@@ -116,3 +116,23 @@ test("the tab stop is the open row, or the first", () => {
     expect(nearest(rows, hex(7))).toBe(0)
     expect(nearest(rows, null)).toBe(0)
 })
+
+test("rows that come, change and go one after the other leave the order of a fresh index", () => {
+    const all = Array.from({ length: 300 }, (_, i) => row(i, `host ${(i * 7919) % 300}`))
+    const grown = index(...all.slice(0, 100))
+    grown.list(null, false, "title")
+    grown.apply(all.slice(100), [], false)
+    grown.apply([row(5, "aaa"), row(7, "zzz")], [hex(9)], false)
+    const fresh = index(...all.filter((_, i) => ![5, 7, 9].includes(i)), row(5, "aaa"), row(7, "zzz"))
+    expect(titles(grown.list(null, false, "title"))).toEqual(titles(fresh.list(null, false, "title")))
+    expect(grown.get(hex(9))).toBeNull()
+})
+
+test("rows that are verified get their time and keep their place and text", () => {
+    const rows = index({ ...row(1, "b"), at: null, verified: false }, row(2, "a"))
+    rows.verify([hex(1), hex(77)], [1_000, 5])
+    expect(rows.get(hex(1))).toMatchObject({ verified: true, at: 1_000, overview: { title: "b" } })
+    expect(titles(rows.list(null, false, "title"))).toEqual(["a", "b"])
+    expect(rows.list(null, false, "changed").map(({ id }) => id)).toEqual([hex(1), hex(2)])
+    expect(rows.size).toBe(2)
+})
