@@ -6,12 +6,19 @@ from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
+from django.db import connection
 
 from accounts.errors import AccessDenied
-from accounts.models import Member, Role, User
+from accounts.models import Role, User
 
 ANY_ROLE: Final = frozenset(Role)
 ADMINS: Final = frozenset({Role.OWNER, Role.ADMIN})
+
+# Written out, as it is asked at every request to a team.
+_MEMBER: Final = """
+    SELECT member_id, fp, role, verified FROM accounts_member
+    WHERE team_id = %s AND account_id = %s AND left_seq IS NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +49,9 @@ def require_member(
     """
     if not user.is_authenticated:
         raise AccessDenied
-    row = (
-        Member.objects.filter(team_id=team_id, account_id=user.pk, left_seq__isnull=True)
-        .values_list("member_id", "fp", "role", "verified")
-        .first()
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_MEMBER, [team_id, user.pk])
+        row = cursor.fetchone()
     if row is None:
         raise AccessDenied
     if row[2] not in roles:

@@ -12,7 +12,6 @@ from accounts.access import TeamAccess
 from accounts.conflicts import LinkRefused, StaleSeen
 from accounts.errors import AccessDenied
 from accounts.kek import OpenedKek, kek_hold_current, open_kek
-from accounts.models import Member
 from accounts.services.team import team_lock, team_stir
 from accounts.team_chain import TeamState
 from accounts.team_state import team_states
@@ -21,7 +20,7 @@ from audit.services import record, unit_of_work
 from vaults.crypto import cbor
 from vaults.crypto.errors import DecryptionError, Refused, Waiting
 from vaults.crypto.grants import ParsedGrant, parse_grant, stored_grant
-from vaults.models import Grant, Right, Vault
+from vaults.models import Right
 from vaults.vault_chain import check_grant
 
 KIND: Final = "grant"  # of the outer seal
@@ -146,28 +145,33 @@ def grant_check(state: TeamState, grant: ParsedGrant) -> None:
         raise LinkRefused("T7.head") from None
 
 
+# What was reported on a grant is not true of the one that takes its place.
+_INSERT: Final = """
+    INSERT INTO vaults_grant (
+        team_id, kek_version, vault_id, epoch, to_fp, from_fp, row_hash, blob, head_seq
+    )
+    SELECT %s::uuid, %s::int, * FROM unnest(
+        %s::uuid[], %s::int[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bigint[])
+    ON CONFLICT (vault_id, epoch, to_fp, from_fp) DO UPDATE
+    SET kek_version = EXCLUDED.kek_version, row_hash = EXCLUDED.row_hash, blob = EXCLUDED.blob,
+        head_seq = EXCLUDED.head_seq, opened_at = NULL, broken_at = NULL
+"""
+
+
 def grants_insert(access: TeamAccess, sealed: SealedGrants) -> None:
     """Store sealed grants and their events, inside the caller's unit of work."""
     kek_hold_current(access.team_id, sealed.kek_version)
-    Grant.objects.bulk_create(
-        [
-            Grant(
-                vault_id=UUID(bytes=grant.vault),
-                team_id=access.team_id,
-                epoch=grant.epoch,
-                to_fp=grant.to,
-                from_fp=grant.sender,
-                kek_version=sealed.kek_version,
-                row_hash=grant.row_hash(),
-                blob=blob,
-                head_seq=grant.head.seq,
-            )
-            for grant, blob in zip(sealed.grants, sealed.blobs, strict=True)
-        ],
-        update_conflicts=True,
-        unique_fields=["vault", "epoch", "to_fp", "from_fp"],
-        update_fields=["kek_version", "row_hash", "blob", "head_seq", "opened_at", "broken_at"],
-    )
+    columns: list[Any] = [
+        [UUID(bytes=grant.vault) for grant in sealed.grants],
+        [grant.epoch for grant in sealed.grants],
+        [grant.to for grant in sealed.grants],
+        [grant.sender for grant in sealed.grants],
+        [grant.row_hash() for grant in sealed.grants],
+        list(sealed.blobs),
+        [grant.head.seq for grant in sealed.grants],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [access.team_id, sealed.kek_version, *columns])
     for grant in sealed.grants:
         _record(
             access,
@@ -224,27 +228,33 @@ def _mark(
     ]
 
 
+# One row for each grant, in their order.
+_TOUCHED: Final = """
+    SELECT v.touched_seq, m.touched_seq
+    FROM unnest(%s::uuid[], %s::bytea[]) WITH ORDINALITY AS g(vault_id, to_fp, number)
+    LEFT JOIN vaults_vault v ON v.id = g.vault_id AND v.team_id = %s
+    LEFT JOIN accounts_member m
+        ON m.team_id = %s AND m.fp = g.to_fp AND m.left_seq IS NULL
+    ORDER BY g.number
+"""
+
+
 def _check_heads(team_id: UUID, grants: Sequence[ParsedGrant]) -> None:
     """Compare with the last links about vaults and recipients.
 
     The caller has locked the team's row, so that no link comes between this and the commit.
     """
-    vaults = dict(
-        Vault.objects.filter(
-            team_id=team_id, pk__in={UUID(bytes=grant.vault) for grant in grants}
-        ).values_list("pk", "touched_seq")
-    )
-    members = {
-        bytes(fp): seq
-        for fp, seq in Member.objects.filter(
-            team_id=team_id, left_seq__isnull=True, fp__in=[grant.to for grant in grants]
-        ).values_list("fp", "touched_seq")
-    }
-    for grant in grants:
-        vault_seq = vaults.get(UUID(bytes=grant.vault))
+    places: list[Any] = [
+        [UUID(bytes=grant.vault) for grant in grants],
+        [grant.to for grant in grants],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_TOUCHED, [*places, team_id, team_id])
+        rows = cursor.fetchall()
+    for grant, (vault_seq, member_seq) in zip(grants, rows, strict=True):
         if vault_seq is None:
             raise AccessDenied
-        if grant.to not in members or grant.head.seq < max(vault_seq, members[grant.to]):
+        if member_seq is None or grant.head.seq < max(vault_seq, member_seq):
             raise StaleSeen
 
 
