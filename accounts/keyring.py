@@ -7,20 +7,24 @@ next counter, so that two browsers cannot overwrite each other, and the same byt
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from accounts.errors import Conflict
 from accounts.kek import open_kek_version
-from accounts.models import AccountBlob, AmkWrap, OpaqueRecord, User
-from accounts.rows import Rows
+from accounts.models import AccountBlob, User
 from audit.services import unit_of_work
 
 Kind = AccountBlob.Kind
 
-_WRAP: Final = Rows(AmkWrap, "t.account_id = %s AND t.wrap = 'auk'")
-_RECORD: Final = Rows(OpaqueRecord, "t.account_id = %s")
-_BLOBS: Final = Rows(AccountBlob, "t.account_id = %s")
+# A row for each blob, and one without if there is none.
+_BUNDLE: Final = """
+    SELECT w.id, w.wrap, w.cred, w.kek_version, w.blob, o.cred, o.suite, b.kind, b.counter, b.blob
+    FROM accounts_amkwrap w
+    JOIN accounts_opaquerecord o ON o.account_id = w.account_id
+    LEFT JOIN accounts_accountblob b ON b.account_id = w.account_id
+    WHERE w.account_id = %s AND w.wrap = 'auk'
+"""
 
 
 class CounterMoved(Conflict):
@@ -36,24 +40,29 @@ def bundle_of(user: User) -> dict[str, Any]:
     Raises:
         KmsUnavailable: the wrap's outer seal cannot be opened.
     """
-    wrap, record = _WRAP.first(user.pk), _RECORD.first(user.pk)
-    if wrap is None or record is None:
+    with connection.cursor() as cursor:
+        cursor.execute(_BUNDLE, [user.pk])
+        rows = cursor.fetchall()
+    if not rows:
         raise LookupError("an account without its wrap or its record")
-    with open_kek_version(None, wrap.kek_version) as kek:
-        blob = bytes(kek.open("amk", wrap.id.bytes, bytes(wrap.blob)))
+    wrap_id, wrap, wrap_cred, kek_version, sealed, cred, suite = rows[0][:7]
+    with open_kek_version(None, kek_version) as kek:
+        blob = bytes(kek.open("amk", wrap_id.bytes, bytes(sealed)))
         deployment = kek.deployment_id
     blobs = {
-        row.kind: {"counter": row.counter, "blob": bytes(row.blob)} for row in _BLOBS.all(user.pk)
+        kind: {"counter": counter, "blob": bytes(stored)}
+        for *_wrap, kind, counter, stored in rows
+        if kind is not None
     }
     return {
         "account": user.id,
         "email": user.email,
-        "cred": bytes(record.cred),
-        "suite": record.suite,
+        "cred": bytes(cred),
+        "suite": suite,
         "wrap": {
-            "id": wrap.id.bytes,
-            "wrap": wrap.wrap,
-            "cred": bytes(wrap.cred),
+            "id": wrap_id.bytes,
+            "wrap": wrap,
+            "cred": bytes(wrap_cred),
             "blob": blob,
         },
         "keyring": blobs.get(Kind.KEYRING),
