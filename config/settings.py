@@ -89,9 +89,13 @@ TEMPLATES = [
 
 # --- Database, cache, queue -------------------------------------------------------------
 
+_DATABASE = database_from_url(envsecret("DATABASE_URL"))
+# Values go beside the statement, as bytes: psycopg would write them into its text in Python, which
+# took a seventh of the CPU of a write.
+_DATABASE["OPTIONS"]["server_side_binding"] = True
 DATABASES = {
     "default": {
-        **database_from_url(envsecret("DATABASE_URL")),
+        **_DATABASE,
         "CONN_MAX_AGE": 60,  # seconds
         "CONN_HEALTH_CHECKS": True,
         # Services open their own transactions, after the slow work (style rule 3).
