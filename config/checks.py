@@ -24,7 +24,7 @@ def problems_anywhere(settings: Any) -> list[str]:
     """Return what is wrong on a laptop too: the policy the pages live under."""
     reasons = []
     middleware = list(settings.MIDDLEWARE)
-    csp, static = "csp.middleware.CSPMiddleware", "whitenoise.middleware.WhiteNoiseMiddleware"
+    csp, static = "config.headers.PolicyMiddleware", "whitenoise.middleware.WhiteNoiseMiddleware"
     if csp not in middleware:
         reasons.append("The Content-Security-Policy is off: its middleware is missing.")
     elif static in middleware and middleware.index(csp) > middleware.index(static):

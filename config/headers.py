@@ -1,8 +1,12 @@
-"""The security headers that neither Django nor django-csp sets."""
+"""The security headers that neither Django nor django-csp sets, and the policy of the latter."""
 
 from collections.abc import Callable
 
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware
+from csp.utils import build_policy
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 # Features of the browser that no page of ours uses; the clipboard and passkeys are left out.
 DENIED = (
@@ -23,6 +27,26 @@ DENIED = (
     "usb",
 )
 PERMISSIONS_POLICY = ", ".join(f"{feature}=()" for feature in DENIED)
+
+
+class PolicyMiddleware(CSPMiddleware):
+    """django-csp's, with the policy of the settings put together once instead of for each answer.
+
+    A view that changes its own, by one of django-csp's decorators, leaves a mark on the answer.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        super().__init__(get_response)
+        self.policy = build_policy()
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        changed = any(name.startswith("_csp") for name in vars(response))
+        if changed or hasattr(request, "_csp_nonce"):
+            return super().process_response(request, response)
+        response.headers.setdefault(HEADER, self.policy)
+        return response
 
 
 class IsolationHeadersMiddleware:

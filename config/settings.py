@@ -57,7 +57,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     # Before WhiteNoise, which answers by itself: what stands after it adds no header.
-    "csp.middleware.CSPMiddleware",
+    "config.headers.PolicyMiddleware",
     "config.headers.IsolationHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.errors.ProblemMiddleware",
