@@ -52,8 +52,8 @@ export interface Surroundings {
     /** The address that people see, for links and the kit: `https://host`. */
     readonly origin: string
     readonly channel: Channel
-    /** What this browser lacks: "wasm", "indexeddb", "secure_context"; null if nothing. */
-    readonly missing: string | null
+    /** What this browser lacks: "wasm", "indexeddb", "secure_context"; null if nothing. Tried, not read off a name. */
+    readonly missing: () => Promise<string | null>
 }
 
 export class CoffretCore implements Core {
@@ -62,6 +62,7 @@ export class CoffretCore implements Core {
     readonly #accounts: Accounts
     readonly #view: View
     #phase: Phase = "booting"
+    #missing: string | null = null
     #email: string | null = null
     #name: string | null = null
     #session: Session | null = null
@@ -97,14 +98,15 @@ export class CoffretCore implements Core {
             ...open,
             phase: this.#phase,
             email: this.#email,
-            missing: this.#around.missing,
+            missing: this.#missing,
             progress: this.#view.progressNow,
             idleLockAt: this.#idleLockAt,
         }
     }
 
     async start(): Promise<void> {
-        if (this.#around.missing !== null) return this.#enter("unsupported")
+        this.#missing = await this.#around.missing()
+        if (this.#missing !== null) return this.#enter("unsupported")
         const session = await this.#accounts.session()
         const isSignedIn = session["state"] === "signed_in"
         this.#email = isSignedIn ? asText(session["email"]) : null

@@ -15,6 +15,7 @@ import { commitTo, openingValue, sendTeamLink } from "./members.ts"
 import type { Opening } from "./records.ts"
 import { readOpenings } from "./records.ts"
 import type { Server } from "./transport.ts"
+import type { Answer } from "./wire.ts"
 import { asBytes, asList, asText } from "./wire.ts"
 
 const DAY = 86_400_000 // ms
@@ -62,11 +63,33 @@ interface Seen {
     readonly hash: Bytes
 }
 
-/** @throws {Refused} `T10.link`, `F8.short`, and every refusal of the team fold. */
+/** Why an invitation is closed, as the server says it, and the code that the page has words for. */
+const CLOSED: Readonly<Record<string, string>> = {
+    used: "invite_used",
+    revoked: "invite_revoked",
+    expired: "invite_expired",
+    dead: "invite_dead",
+}
+
+async function ask(server: Server, invite: Bytes): Promise<Answer> {
+    try {
+        return await server.call("POST", "invites/open", { invite })
+    } catch (error) {
+        if (!(error instanceof CoreFailure) || error.code !== "invite_closed") throw error
+        const { reason } = error.extras
+        const known = typeof reason === "string" && Object.hasOwn(CLOSED, reason)
+        throw new CoreFailure(known ? (CLOSED[reason] as string) : error.code)
+    }
+}
+
+/**
+ * @throws {CoreFailure} `invite_used`, `invite_revoked`, `invite_expired`, `invite_dead`.
+ * @throws {Refused} `T10.link`, `F8.short`, and every refusal of the team fold.
+ */
 async function look(server: Server, fragment: string): Promise<Seen> {
     await sodiumReady()
     const { t, invite: hash } = parseInviteFragment(fragment.replace(/^#/, ""))
-    const answer = await server.call("POST", "invites/open", { invite: hash })
+    const answer = await ask(server, hash)
     let team: TeamState | null = null
     for (const link of asList(answer["links"])) team = stepParsed(team, parseSigned(asBytes(link), "team"))
     if (team === null) throw new Refused("F8.short")
@@ -90,7 +113,8 @@ function textOf(openings: readonly Opening[], commitment: Bytes): string | null 
 
 export async function openInvite(server: Server, me: Me | null, fragment: string): Promise<InvitePreview> {
     const { team, invite: found, openings, state } = await look(server, fragment)
-    if (found.state === "revoked" || found.state === "dead") throw new CoreFailure("invite_closed")
+    // The chain knows these two by itself, whatever the server says.
+    if (found.state === "revoked" || found.state === "dead") throw new CoreFailure(`invite_${found.state}`)
     const inviter = team.members.get(found.actor)
     return {
         team: hex(team.id),

@@ -52,9 +52,9 @@ export class Sync {
             mark("verified")
         }
         this.#applier.judge(heads)
-        this.#suspect(heads)
         // Only now: had the round failed half-way, the next one must not be told that nothing changed.
         this.#etag = response.headers.get("etag") ?? null
+        this.#suspect(heads)
         return isNew
     }
 

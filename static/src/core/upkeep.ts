@@ -24,8 +24,8 @@ export class Upkeep {
     readonly #context: Context
     /** What was tried and failed for good, or was done and is not in the server's lists yet. */
     readonly #done = new Set<string>()
-    /** Pending recipients that the fold does not name; named twice at the same head, they are refused. */
-    #strangers = new Map<string, number>()
+    /** By team: pending recipients that the fold does not name; named twice at the same head, they are refused. */
+    readonly #strangers = new Map<string, Map<string, number>>()
 
     constructor(context: Context) {
         this.#context = context
@@ -103,7 +103,7 @@ export class Upkeep {
             grants.push(grant)
             sealed.push(key)
         }
-        this.#strangers = strangers
+        this.#strangers.set(team.id, strangers)
         if (grants.length === 0) return
         await this.#context.server.call("POST", teamPath(team, "grants"), { grants })
         for (const key of sealed) this.#done.add(key)
@@ -124,7 +124,7 @@ export class Upkeep {
             )
         }
         const key = `${vault.id}/${row.to}`
-        if (this.#strangers.get(key) === team.state.seq) {
+        if (this.#strangers.get(team.id)?.get(key) === team.state.seq) {
             // The list was read at a head that I have folded, and it names a key that is not there: nothing is sealed.
             this.#context.books.refuse(
                 "R1.recipient",

@@ -8,6 +8,7 @@ import type { VaultBook } from "./books.ts"
 import type { Change, Content, Edit, Ground } from "./change.ts"
 import { makeChange, takeMine } from "./change.ts"
 import type { Context } from "./context.ts"
+import { dropDraft } from "./drafts.ts"
 import { CoreFailure, ensure } from "./failure.ts"
 import { uuid7 } from "./ids.ts"
 import { encodePart, writeDetails, writeOverview } from "./items.ts"
@@ -70,6 +71,7 @@ async function write(
             if (rotation !== null) takeRotation(vault, rotation)
             takeMine(context, vault, change)
         })
+        if (draft !== null) await dropDraft(context.shelf, draft)
         await context.written()
         return "done"
     })

@@ -18,23 +18,36 @@ function tabs(): Channel {
     }
 }
 
-/** What this browser lacks, by the name that the page knows. */
-function missing(): string | null {
+/** The smallest module there is: a policy may refuse WebAssembly that the browser has. */
+const EMPTY_MODULE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
+const store = new IndexedDbStore()
+
+/** What this browser lacks, by the name that the page knows. Each is tried, since a name alone promises nothing. */
+async function missing(): Promise<string | null> {
     if (!isSecureContext) return "secure_context"
-    if (typeof WebAssembly === "undefined") return "wasm"
-    return typeof indexedDB === "undefined" ? "indexeddb" : null
+    try {
+        new WebAssembly.Module(EMPTY_MODULE)
+    } catch {
+        return "wasm"
+    }
+    try {
+        await store.get("server_key")
+    } catch {
+        return "indexeddb"
+    }
+    return null
 }
 
 const say = (message: FromWorker): void => postMessage(message)
 
 const core = new CoffretCore({
     transport: new HttpTransport(),
-    store: new IndexedDbStore(),
+    store,
     clock: systemClock,
     emit: (event) => say({ event }),
     origin: location.origin,
     channel: tabs(),
-    missing: missing(),
+    missing,
 })
 
 addEventListener("message", async (event: MessageEvent<unknown>) => {

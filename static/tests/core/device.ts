@@ -1,6 +1,7 @@
 /** A browser of somebody, as far as the core knows: cookies, a store, a clock, what the page was told. */
 import { readdirSync, readFileSync } from "node:fs"
 import { systemClock } from "../../src/core/clock.ts"
+import type { Surroundings } from "../../src/core/core.ts"
 import { CoffretCore } from "../../src/core/core.ts"
 import { MemoryStore } from "../../src/core/store.ts"
 import type { Method, Response, Transport } from "../../src/core/transport.ts"
@@ -54,7 +55,13 @@ export class Device {
     readonly #folder: string
     kit: Kit | null = null
 
-    constructor(url: string, folder: string, store = new MemoryStore(), fetcher = cookieFetch()) {
+    constructor(
+        url: string,
+        folder: string,
+        store = new MemoryStore(),
+        fetcher = cookieFetch(),
+        around: Partial<Surroundings> = {},
+    ) {
         this.#folder = folder
         this.store = store
         this.transport = new BentTransport(new HttpTransport(url, fetcher))
@@ -68,7 +75,8 @@ export class Device {
             emit: (event) => this.#heard(event),
             origin: url,
             channel: { post: () => undefined, listen: () => undefined },
-            missing: null,
+            missing: async () => null,
+            ...around,
         })
     }
 
