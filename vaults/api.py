@@ -118,6 +118,8 @@ class GrantsView(APIView):
 class ReportsView(APIView):
     """What became of grants in their recipients' clients."""
 
+    max_body_bytes: ClassVar = MIB
+
     @extend_schema(
         request=shapes.ReportsIn, responses={204: None, **problems("not_found", "kms_unavailable")}
     )
@@ -134,6 +136,8 @@ class ReportsView(APIView):
 
 class OldsView(APIView):
     """Former DEKs under later ones."""
+
+    max_body_bytes: ClassVar = MIB
 
     @extend_schema(
         request=shapes.OldsIn,
