@@ -153,6 +153,9 @@ class ProblemMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        if request.path_info.startswith(API):
+            # Bundles, items and CSRF tokens belong on no disk; the sync says what it wants itself.
+            response.headers.setdefault("Cache-Control", "no-store")
         if not request.path_info.startswith(API) or response.status_code < HTTPStatus.BAD_REQUEST:
             return response
         if "json" in response.headers.get("Content-Type", ""):

@@ -1,18 +1,24 @@
 """Bodies: the same fields as CBOR and as JSON, and nothing besides."""
 
+import io
 import json
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 import pytest
 from django.test import Client
 from django.urls import path
+from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.wire import (
+    MAX_ITEMS,
+    MAX_NAMES,
     BytesField,
+    CborParser,
     ConstField,
     IdField,
     StrictSerializer,
@@ -135,3 +141,26 @@ def test_cbor_outside_the_profile_is_not_read(raw: bytes) -> None:
     answer = Client().post("/api/echo", raw, content_type="application/cbor")
 
     assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")
+
+
+@pytest.mark.parametrize("item", [b"\x80", b"\x00", b"\x58\x18" + bytes(24)])
+def test_a_body_of_very_many_items_is_not_decoded(item: bytes) -> None:
+    def parsed(count: int) -> Any:
+        head = b"\x9a" + count.to_bytes(4, "big")
+        return CborParser().parse(io.BytesIO(head + item * count))
+
+    assert len(parsed(MAX_ITEMS - 1)) == MAX_ITEMS - 1
+    with patch("vaults.crypto.cbor.loads") as decode, pytest.raises(ParseError):
+        parsed(MAX_ITEMS)
+    decode.assert_not_called()
+
+
+def test_large_bytes_are_one_item() -> None:
+    raw = bytes(2 * MAX_ITEMS)
+    assert CborParser().parse(io.BytesIO(cbor.dumps({"blob": raw}))) == {"blob": raw}
+
+
+def test_an_error_repeats_few_of_the_unknown_names() -> None:
+    answer = send("json", {**JSON, **{f"n{number}": 1 for number in range(5_000)}})
+
+    assert answer.json()["fields"] == {f"n{number}": ["unknown"] for number in range(MAX_NAMES)}

@@ -155,3 +155,11 @@ def test_a_page_stays_a_page(web: Client) -> None:
     response = web.get("/page/404")
     assert response.status_code == 404
     assert response.headers["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("name", ["absent", "fault"])
+def test_no_answer_of_the_api_is_kept_by_a_cache(web: Client, name: str) -> None:
+    done = web.post(f"/api/raises/{name}", {"number": 1}, content_type="application/json")
+
+    assert (done.status_code, done.headers["Cache-Control"]) == (200, "no-store")
+    assert "no-store" in web.get(f"/api/raises/{name}").headers["Cache-Control"]
