@@ -14,7 +14,7 @@ from allauth.account.models import EmailAddress
 from celery import signature
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -49,6 +49,7 @@ from vaults.kms import registry
 from vaults.kms.base import KmsUnavailable
 
 WRAP_SIZE: Final = OVERHEAD + 32  # bytes: a sealed AMK
+MAX_EMAIL: Final = 254  # characters, as the rows take
 _SESSION: Final = "signup"
 
 
@@ -178,7 +179,10 @@ def signup_verify(request: HttpRequest, *, code: str) -> User:
         fits = code_fits("signup", code_name(row), code) and not row.known
         left = PendingSignup.MAX_TRIES - row.tries
         if fits:
-            user = _make_account(row)
+            try:
+                user = _make_account(row)
+            except IntegrityError:
+                raise Conflict("an id of the upload is taken") from None
         elif left == 0:
             row.delete()
     if not fits:
@@ -251,6 +255,8 @@ def valid_email(text: str) -> str:
         validate_email(email)
     except ValidationError:
         raise Invalid("not an e-mail address") from None
+    if len(email) > MAX_EMAIL:  # NFKC lengthens: a ligature becomes three letters
+        raise Invalid("not an e-mail address")
     return email
 
 
@@ -276,11 +282,17 @@ def _rows(request: HttpRequest) -> Any:
 
 
 def _pending(request: HttpRequest) -> PendingSignup | None:
-    """Lock this session's sign-up, so that tries count one by one."""
+    """Lock this session's sign-up, so that tries count one by one.
+
+    With it, in one order, all others of the address: verifying one deletes them, and two that are
+    verified at once would wait for each other.
+    """
     if _SESSION not in request.session:
         return None
-    row: PendingSignup | None = _rows(request).select_for_update().first()
-    return row
+    address = _rows(request).values("email")
+    rows = PendingSignup.objects.filter(email__in=address).order_by("pk").select_for_update()
+    mine = request.session[_SESSION]
+    return next((row for row in rows if str(row.pk) == mine), None)
 
 
 def _mail(row: PendingSignup) -> None:

@@ -2,14 +2,20 @@
 
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
+from accounts.codes import code_for
 from accounts.models import AccountBlob, AmkWrap, OpaqueRecord, PendingSignup, User
+from accounts.signup import code_name
 from accounts.tasks import purge
 from audit.models import AuditEvent, KmsCall
 from tests.accounts.conftest import PASSWORD, Person, mailed_code
@@ -230,7 +236,47 @@ def test_a_handle_that_nobody_gave_is_gone(browser_api: Browser) -> None:
     assert (refused.status, refused.body["code"]) == (410, "gone")
 
 
-@pytest.mark.parametrize("email", ["", "nobody", "a@b@c", "x" * 250 + "@example.com"])
+@pytest.mark.parametrize(
+    "email", ["", "nobody", "a@b@c", "x" * 250 + "@example.com", "\ufb03" * 90 + "@example.com"]
+)
 def test_an_address_is_an_address(browser_api: Browser, email: str) -> None:
     answer, _state = signup_start(browser_api(), email, PASSWORD)
     assert (answer.status, answer.body["code"]) == (400, "invalid")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_sign_ups_verified_at_once_one_makes_the_account(browser_api: Browser) -> None:
+    apis, codes = [browser_api() for _ in range(3)], []
+    for api in apis:
+        sign_up(api, EMAIL, PASSWORD)
+        row = PendingSignup.objects.latest("created_at")
+        codes.append(code_for("signup", code_name(row)))
+    barrier = Barrier(len(apis))
+
+    def run(api: DjangoApi, code: str) -> int:
+        try:
+            barrier.wait(10)
+            return int(verify(api, code).status)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(apis)) as pool:
+        statuses = sorted(pool.map(run, apis, codes))
+
+    assert statuses == [200, 410, 410]
+    assert User.objects.count() == 1
+    assert not PendingSignup.objects.exists()
+
+
+def test_an_upload_with_anothers_id_makes_no_account(browser_api: Browser, ana: Person) -> None:
+    api = browser_api()
+    answer, state = signup_start(api, EMAIL, PASSWORD)
+    upload = signup_upload(Account(EMAIL, PASSWORD), answer, state)
+    upload["wraps"][0]["id"] = AmkWrap.objects.filter(account_id=UUID(bytes=ana.account.id))[
+        0
+    ].id.bytes
+    api("POST", "signup/finish", upload)
+    refused = verify(api, mailed_code(EMAIL))
+
+    assert (refused.status, refused.body["code"]) == (409, "conflict")
+    assert not User.objects.filter(email=EMAIL).exists()
