@@ -14,6 +14,7 @@ from django.db import connection
 from accounts.access import TeamAccess
 from accounts.conflicts import HeadMoved, LinkRefused
 from accounts.errors import AccessDenied, Invalid
+from accounts.limits import Bucket, count_try
 from accounts.models import Member, Opening, TeamLink
 from accounts.team_chain import TeamState
 from accounts.team_state import Changing, team_states
@@ -24,8 +25,9 @@ from vaults.crypto.links import ChainKind, ParsedLink, parse_signed
 from vaults.crypto.profile import commitment
 
 MAX_TEXT: Final = 1_000  # characters of a name or an address
+MAX_PROFILES: Final = 20  # changes of one's own profile before each has to wait
 
-Guard = Callable[[], None]
+Guard = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +141,15 @@ def openings_store(
         invite: hash of the invite whose address it is.
 
     Raises:
-        Invalid: a text opens nothing, is longer than 1,000 characters, or its kind comes twice.
+        Invalid: a text opens nothing, is longer than 1,000 characters, its kind comes twice, or its
+            salt stands in the team already.
     """
     if len({opening.kind for opening in openings}) != len(openings):
         raise Invalid("One opening for each kind.")
+    salts = {opening.salt for opening in openings}
+    used = Opening.objects.filter(team_id=team_id, salt__in=salts).exists()
+    if used or len(salts) != len(openings):
+        raise Invalid("A salt is used once.")
     for opening in openings:
         opening_check(opening, commitments.get(opening.kind))
     Opening.objects.bulk_create(
@@ -175,10 +182,14 @@ def profile_set(
 ) -> Appended:
     """Append a `set_profile` and store the new texts. The former ones stay.
 
-    Raises: as `team_commit`; Invalid: an opening does not open.
+    Raises: as `team_commit`; Invalid: an opening does not open. TooMany: each of these links stays
+        in the chain that every member's client verifies.
     """
+    quota = [Bucket("profile", f"{access.team_id} {access.account_id}", MAX_PROFILES)]
     with team_states.change(access.team_id) as changing, unit_of_work():
-        state = team_commit(access=access, link=link, changing=changing)
+        state = team_commit(
+            access=access, link=link, changing=changing, guard=lambda: count_try(quota)
+        )
         if state is not None:
             openings_store(
                 team_id=access.team_id,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from celery import signature
@@ -10,7 +11,8 @@ from django.db import transaction
 from accounts.access import TeamAccess
 from accounts.conflicts import LinkRefused
 from accounts.errors import Invalid
-from accounts.models import Opening, normalise_email
+from accounts.limits import Bucket, count_try
+from accounts.models import Opening
 from accounts.services.team import (
     Appended,
     OpeningText,
@@ -18,6 +20,7 @@ from accounts.services.team import (
     openings_store,
     team_commit,
 )
+from accounts.signup import valid_email
 from accounts.team_chain import TeamState
 from accounts.team_state import team_states
 from audit.events import Action
@@ -25,6 +28,8 @@ from audit.services import unit_of_work
 from sharing.models import Acceptance, Invite
 from vaults.crypto.links import Accept, ParsedLink
 from vaults.services.heads import rights_project, vaults_project
+
+MAX_INVITES: Final = 100  # by one account, before each has to wait
 
 
 def invite_create(
@@ -38,12 +43,17 @@ def invite_create(
         openings: of the e-mail's commitment, exactly one.
 
     Raises:
-        as `team_commit`; Invalid: the opening does not open.
+        as `team_commit`; Invalid: the opening does not open, or is no address.
+        TooMany: a mail goes out each time, with names that this account chose.
     """
     if [opening.kind for opening in openings] != ["email"]:
         raise Invalid("An invite comes with the opening of its e-mail.")
+    email = valid_email(openings[0].text)
+    quota = [Bucket("invite", str(access.account_id), MAX_INVITES)]
     with team_states.change(access.team_id) as changing, unit_of_work():
-        state = team_commit(access=access, link=link, changing=changing)
+        state = team_commit(
+            access=access, link=link, changing=changing, guard=lambda: count_try(quota)
+        )
         if state is not None:
             openings_store(
                 team_id=access.team_id,
@@ -54,7 +64,7 @@ def invite_create(
             Invite.objects.create(
                 hash=link.hash,
                 team_id=access.team_id,
-                email=normalise_email(openings[0].text),
+                email=email,
             )
             link_record(access, link, Action.TEAM_INVITED, link.hash)
             # By name: tasks import services, never the other way round.
@@ -115,11 +125,13 @@ def _move_openings(team_id: UUID, accept: Accept) -> None:
     waiting = Acceptance.objects.filter(invite_id=accept.invite).first()
     if waiting is None or bytes(waiting.name_commitment) != accept.profile["name"]:
         return  # an earlier acceptance was added; its name was replaced and is not known here
-    Opening.objects.create(
+    name = Opening(
         team_id=team_id,
         kind="name",
         member_id=accept.member,
         salt=waiting.salt,
         text=waiting.text,
     )
+    # An invitee who took a salt that stands in the team goes without a name, and stops no admin.
+    Opening.objects.bulk_create([name], ignore_conflicts=True)
     waiting.delete()

@@ -2,6 +2,7 @@
 
 import os
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -190,3 +191,49 @@ def test_the_mails_say_who_and_carry_no_secret(mailoutbox: Any) -> None:
         assert invitation.t.hex() not in mail.body
         assert bytes(row.hash).hex() not in mail.body
         assert "/join" not in mail.body
+
+
+@pytest.mark.parametrize("text", ["nobody", "a@x.org, b@y.org", "a@x.org\nBcc: b@y.org"])
+def test_what_is_no_address_is_not_invited(world: World, text: str) -> None:
+    salt = os.urandom(32)
+    body, _invitation = world.team.invite_body(email=commitment(salt, "email", text))
+    signed = world.team.sign(world.founder, "invite", {**body, "expiry": 4_000_000_000_000})
+    opening = {"kind": "email", "salt": salt, "text": text}
+
+    answer = world.send(world.founder, signed, openings=[opening])
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert not Invite.objects.exists()
+
+
+def test_an_account_sends_no_mails_without_end(world: World) -> None:
+    def invited(email: str) -> int:
+        salt = os.urandom(32)
+        body, _invitation = world.team.invite_body(email=commitment(salt, "email", email))
+        body["expiry"] = 4_000_000_000_000
+        signed = world.team.sign(world.founder, "invite", body)
+        opening = {"kind": "email", "salt": salt, "text": email}
+        status = int(world.send(world.founder, signed, openings=[opening]).status_code)
+        if status == 201:
+            world.team.append(signed)
+        return status
+
+    with patch("sharing.services.joining.MAX_INVITES", 2):
+        answers = [invited(f"{number}@example.org") for number in range(6)]
+    assert answers[:2] == [201, 201]
+    assert 429 in answers
+    assert Invite.objects.count() == answers.count(201)
+
+
+def test_an_invitee_with_a_taken_salt_joins_without_a_name(
+    world: World, ana: Person, invitation: Invitation
+) -> None:
+    salt = bytes(Opening.objects.get(kind="email").salt)
+    profile = {"email": invitation.email, "name": commitment(salt, "name", "Ana")}
+    opening = {"kind": "name", "salt": salt, "text": "Ana"}
+    body = {**acceptance(world, invitation, ana, profile=profile), "opening": opening}
+    assert world.post(ana, "invites/accept", body).status_code == 200
+
+    joining = {key: body[key] for key in ("accept", "by_invite", "by_identity")}
+    world.team.append(world.team.sign(world.founder, "add_member", joining))
+    world.push(world.founder)
+    assert not Opening.objects.filter(kind="name").exists()

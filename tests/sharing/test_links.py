@@ -2,6 +2,7 @@
 
 import os
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 import pytest
@@ -177,6 +178,32 @@ def test_a_new_name_is_stored_if_it_opens(world: World) -> None:
     assert Team.objects.get().seq == 0
     assert world.send(world.founder, signed, openings=right).status_code == 201
     assert Opening.objects.get().text == "Ana “the” Admin"
+
+
+def renamed(world: World, salt: bytes, text: str) -> Any:
+    profile = {"email": bytes(32), "name": commitment(salt, "name", text)}
+    signed = world.team.sign(world.founder, "set_profile", {"profile": profile})
+    answer = world.send(
+        world.founder, signed, openings=[{"kind": "name", "salt": salt, "text": text}]
+    )
+    if answer.status_code == 201:
+        world.team.append(signed)
+    return answer
+
+
+def test_a_salt_stands_in_a_team_once(world: World) -> None:
+    salt = os.urandom(32)
+    assert renamed(world, salt, "Ana").status_code == 201
+    assert renamed(world, salt, "Eve").json()["code"] == "invalid"
+    assert Team.objects.get().seq == 1
+
+
+def test_a_member_cannot_fill_the_chain_with_names(world: World) -> None:
+    with patch("accounts.services.team.MAX_PROFILES", 2):
+        answers = [renamed(world, os.urandom(32), f"Ana {n}").status_code for n in range(6)]
+    assert answers[:2] == [201, 201]
+    assert 429 in answers
+    assert Team.objects.get().seq == answers.count(201)
 
 
 def test_f1_an_admin_without_manage_invites_nobody_into_a_vault(world: World, vault: bytes) -> None:

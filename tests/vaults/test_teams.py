@@ -105,3 +105,15 @@ def test_without_kms_there_is_no_team(world: World) -> None:
         answer = world.post(world.founder, "teams", body(world))
     assert (answer.status_code, answer.json()["code"]) == (503, "kms_unavailable")
     assert not Team.objects.exists()
+
+
+def test_an_account_makes_no_keks_without_end(world: World) -> None:
+    def begun(seed: str) -> int:
+        link = TeamBuilder(seed, account=world.founder.account).links[0]
+        return int(world.post(world.founder, "teams", {"link": link, "openings": []}).status_code)
+
+    with patch("vaults.services.teams.MAX_TEAMS", 3):
+        answers = [begun(f"team {number}") for number in range(6)]
+    assert answers[:3] == [201, 201, 201]
+    assert 429 in answers
+    assert Kek.objects.filter(team_id__isnull=False).count() == answers.count(201)

@@ -1,6 +1,7 @@
 """A team's beginning: its genesis and its KEK, in one transaction."""
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -8,6 +9,7 @@ from django.db import IntegrityError
 from accounts.access import TeamAccess
 from accounts.conflicts import LinkRefused, PersonalExists, Taken
 from accounts.kek import PreparedKek, kek_insert, kek_prepare
+from accounts.limits import Bucket, count_try
 from accounts.models import Role, Team, TeamLink, User
 from accounts.services.team import (
     Appended,
@@ -22,6 +24,8 @@ from audit.services import record, unit_of_work
 from vaults.crypto.errors import Refused
 from vaults.crypto.links import ParsedLink
 
+MAX_TEAMS: Final = 20  # by one account, before each has to wait
+
 
 def team_create(*, user: User, link: ParsedLink, openings: Sequence[OpeningText]) -> Appended:
     """Make a team from its genesis, with its first KEK.
@@ -35,6 +39,7 @@ def team_create(*, user: User, link: ParsedLink, openings: Sequence[OpeningText]
         LinkRefused: the fold refuses the genesis, or another account is the founder.
         PersonalExists: this account has its personal team.
         KmsUnavailable: nothing was written.
+        TooMany: each team costs a call to KMS and a key for good.
     """
     try:
         state = team_step(None, link)
@@ -46,6 +51,7 @@ def team_create(*, user: User, link: ParsedLink, openings: Sequence[OpeningText]
     if _stands(team_id, link):
         return Appended(0, link.hash, again=True)
     _check_personal(user, state)
+    count_try([Bucket("teams", str(user.pk), MAX_TEAMS)])
     kek = kek_prepare(team_id)
     try:
         with unit_of_work():
