@@ -271,7 +271,8 @@ def _revision_of(request: Request) -> int | None:
     text = request.query_params.get("revision")
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:16]) <= MAX_INT):
+    digits = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_INT))
+    if not (digits and 1 <= int(text) <= MAX_INT):
         raise Invalid("A revision is a number from 1.")
     return int(text)
 

@@ -101,7 +101,7 @@ def test_every_revision_is_served_as_it_was_written(world: World, vault: bytes) 
     assert [event.subject for event in served] == [item, item]
 
 
-@pytest.mark.parametrize("revision", ["0", "x", "-1", "99999999999999999999"])
+@pytest.mark.parametrize("revision", ["0", "x", "-1", "9" * 16, "9" * 20, "1" * 5000])
 def test_a_revision_that_is_no_number_is_invalid(world: World, vault: bytes, revision: str) -> None:
     url = f"vaults/{UUID(bytes=vault)}/items/{UUID(bytes=vault)}?revision={revision}"
     assert world.get(world.founder, url).json()["code"] in {"invalid", "not_found"}
