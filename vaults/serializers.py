@@ -15,6 +15,7 @@ MAX_GRANTS = 1_000  # in one request
 MAX_OLDS = 1_000
 MAX_REPORTS = 1_000
 OLD_SIZE = OVERHEAD + 32  # bytes: a DEK under another
+MAX_EPOCH = 2**31 - 1  # what a column holds; no vault comes near
 
 Shape = serializers.Serializer[Any]
 
@@ -45,8 +46,8 @@ class OldIn(StrictSerializer):
     def get_fields(self) -> dict[str, Any]:
         """`from` is a word of Python, so it cannot be an attribute."""
         return {
-            "from": UintField(least=1),
-            "to": UintField(least=2),
+            "from": UintField(least=1, most=MAX_EPOCH),
+            "to": UintField(least=2, most=MAX_EPOCH),
             "blob": BytesField(OLD_SIZE),
         }
 
@@ -95,7 +96,11 @@ class StoredOut(Shape):
 
 class ReportIn(StrictSerializer):
     def get_fields(self) -> dict[str, Any]:
-        return {"vault": IdField(), "epoch": UintField(least=1), "from": BytesField(32)}
+        return {
+            "vault": IdField(),
+            "epoch": UintField(least=1, most=MAX_EPOCH),
+            "from": BytesField(32),
+        }
 
 
 class ReportsIn(StrictSerializer):
