@@ -3,6 +3,12 @@
  * this tab only: in memory, and in the tab's own storage until the invitation is answered.
  */
 const KEY = "coffret.invite"
+/** 64 bytes in base64url. What is shorter or longer was cut or joined on the way, and is not asked of the server. */
+const WHOLE = /^[A-Za-z0-9_-]{86}$/
+
+export function isWholeInvite(fragment: string): boolean {
+    return WHOLE.test(fragment)
+}
 
 class InviteKeeper {
     fragment = $state<string | null>(null)

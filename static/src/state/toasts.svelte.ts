@@ -28,6 +28,13 @@ class Toasts {
         if (this.current?.id === id) this.current = null
     }
 
+    /** Do what the toast offers. Read before the toast goes: the page forgets the action with it. */
+    act(): void {
+        const action = this.current?.action
+        this.close()
+        action?.run()
+    }
+
     say(text: string): void {
         // The same words twice are two events; a space at the end makes the region change.
         this.said = this.said === text ? `${text} ` : text
