@@ -33,6 +33,7 @@ VIEWS = {"light": (1280, 860), "dark": (1280, 860), "phone": (390, 844)}
 # Ids of the sample data.
 FLEET = f"{11:032x}"
 TEAM = f"{1:032x}"
+FRAGMENT = "A" * 86  # of an invitation: as long as a real one
 SSH, ENV, DATABASE, TRASHED = (f"{1000 + number:032x}" for number in (0, 1, 2, 8))
 
 
@@ -154,13 +155,13 @@ SHOTS = (
     Shot("kit", "/", "kit", press("Go on without a kit")),
     Shot("locked", "/", "locked"),
     Shot("unsupported", "/", "wasm"),
-    Shot("join-anonymous", "/join", "anonymous", query="#frag"),
-    Shot("join-open", "/join", query="#frag"),
-    Shot("join-waiting", "/join", query="&invite=waiting#frag"),
-    Shot("join-joined", "/join", query="&invite=joined#frag"),
-    Shot("join-expired", "/join", query="&expired#frag"),
-    Shot("join-used", "/join", query="&closed#frag"),
-    Shot("join-other", "/join", query="&other#frag"),
+    Shot("join-anonymous", "/join", "anonymous", query="#" + FRAGMENT),
+    Shot("join-open", "/join", query="#" + FRAGMENT),
+    Shot("join-waiting", "/join", query="&invite=waiting#" + FRAGMENT),
+    Shot("join-joined", "/join", query="&invite=joined#" + FRAGMENT),
+    Shot("join-expired", "/join", query="&expired#" + FRAGMENT),
+    Shot("join-used", "/join", query="&closed#" + FRAGMENT),
+    Shot("join-other", "/join", query="&other#" + FRAGMENT),
     Shot("join-broken", "/join"),
     Shot("first-team", "/", "fresh"),
     Shot("no-vault", "/", "novault"),
@@ -190,6 +191,7 @@ SHOTS = (
         bad_port,
     ),
     Shot("conflict", f"/items/{SSH}/edit", "conflict", conflict),
+    Shot("undone", f"/vaults/{FLEET}/{SSH}", "full", press("Move to trash", "Undo")),
     Shot("trash", f"/trash/{TRASHED}"),
     Shot("purge", f"/trash/{TRASHED}", "full", press("Purge")),
     Shot("members", f"/teams/{TEAM}/members", "full", press("Words of “Maya Lindqvist”")),

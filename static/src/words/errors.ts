@@ -39,7 +39,8 @@ export const ERRORS = {
     code_wrong: "This is not the code we sent.",
     code_expired: "This code has expired. Ask for a new one.",
     login_failed: "E-mail or password is wrong.",
-    invite_closed: "This invitation is closed. Ask the person who sent it for a new one.",
+    invite_closed:
+        "This invitation is closed: it was used or taken back. If you used it, sign in; if not, ask the person who sent it for a new one.",
     invite_used: "This invitation was used already. Ask the person who sent it for a new one.",
     invite_revoked: "This invitation was taken back. Ask the person who sent it what to do.",
     invite_expired: "This invitation has expired. Ask the person who sent it for a new one.",
