@@ -17,6 +17,12 @@ export function itemAddress(row: Row, mode: ItemMode = "view"): string {
     return formatRoute({ page: "items", vault, item: row.id, mode })
 }
 
+/** Go where a row is edited. */
+export function openEdit(row: Row): void {
+    history.pushState(null, "", itemAddress(row, "edit"))
+    router.read()
+}
+
 export function secretOf(overview: Overview, details: Details): string {
     const wanted = kindOf(overview.type).secret
     return shownFields(overview, details).find((field) => field.id === wanted)?.value ?? ""
@@ -57,6 +63,16 @@ export async function restore(row: Row, say = true): Promise<void> {
     const done = await moving.run(() => session.core.restoreItem(row.vault, row.id))
     if (!done) return failed()
     toasts.show(say ? "Restored." : "Back in its vault.")
+}
+
+/** What a key does with a row that is not open. */
+export function actOnRow(row: Row, act: string): void {
+    const login = row.overview.login ?? ""
+    const changes = mayWrite(row.vault) && row.overview.trash === null
+    if (act === "copy-user" && login !== "") void copy("User", login)
+    else if (act === "copy-secret") void copySecret(row)
+    else if (act === "edit" && changes) openEdit(row)
+    else if (act === "trash" && changes) void trash(row)
 }
 
 function failed(): void {
