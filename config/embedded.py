@@ -38,6 +38,8 @@ DATABASE = "coffret"
 OWNER = "postgres"
 UNPRIVILEGED = "nobody"
 # A test's rows do not outlive the test, so they need not reach the disk.
+# PostgreSQL logs the statement of each error, and the rows it met, with all values in them.
+NO_VALUES_IN_THE_LOG = ("log_min_error_statement=panic", "log_error_verbosity=terse")
 UNSAFE_AND_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
@@ -218,6 +220,7 @@ class Services:
         command: list[str | Path] = [programs / "postgres", "-D", data]
         command += ["-k", self.sockets, "-h", ""]
         settings = ["unix_socket_permissions=0700", "max_connections=100"]
+        settings += NO_VALUES_IN_THE_LOG
         if self.fast_and_unsafe:
             settings += UNSAFE_AND_FAST
         words = [word for setting in settings for word in ("-c", setting)]
