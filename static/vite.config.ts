@@ -32,7 +32,7 @@ export default defineConfig({
         // Both would put scripts or data: addresses into the page, which the policy refuses.
         assetsInlineLimit: 0,
         modulePreload: { polyfill: false },
-        rolldownOptions: { input: "src/main.ts", checks: { pluginTimings: false } },
+        rolldownOptions: { input: "src/main.ts", checks: { bundlerTimings: false } },
         // The dictionaries of the strength meter are this large; they come only where a password is chosen.
         chunkSizeWarningLimit: 1300,
     },
