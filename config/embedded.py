@@ -37,9 +37,9 @@ SOCKET_PATH_BYTES = 107  # the most that Linux takes for a Unix socket
 DATABASE = "coffret"
 OWNER = "postgres"
 UNPRIVILEGED = "nobody"
-# A test's rows do not outlive the test, so they need not reach the disk.
 # PostgreSQL logs the statement of each error, and the rows it met, with all values in them.
 NO_VALUES_IN_THE_LOG = ("log_min_error_statement=panic", "log_error_verbosity=terse")
+# A test's rows do not outlive the test, so they need not reach the disk.
 UNSAFE_AND_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
