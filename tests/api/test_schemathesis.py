@@ -7,6 +7,7 @@ comes past the first 404. No route of allauth is mounted, so none is excluded.
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -15,7 +16,6 @@ import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
-from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis import Case, Config
 from schemathesis.checks import CHECKS, load_all_checks
@@ -23,9 +23,10 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
 
 from accounts.models import User
-from accounts.wire import CBOR_TYPE, from_base64url
+from accounts.wire import CBOR_TYPE
 from config.wsgi import application
 from tests.accounts.conftest import Person
+from tests.api.described import SCHEMA, to_cbor
 from tests.world import World, client_of, user_of
 from vaults.crypto import cbor
 
@@ -70,22 +71,6 @@ CHECKED: Final = CHECKS.get_by_names(
         "allow_header_conformance",
     ]
 )
-# Members that are texts; all other strings stand for bytes, or for an id.
-TEXTS: Final = frozenset({"email", "code", "token", "kind", "text", "wrap", "parts"})
-
-
-def to_cbor(value: Any, name: str = "") -> Any:
-    """The CBOR form of a JSON body; what has none stays a text, which is wrong there too."""
-    if isinstance(value, dict):
-        return {key: to_cbor(inner, key) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [to_cbor(inner, name) for inner in value]
-    if not isinstance(value, str) or name in TEXTS:
-        return value
-    try:
-        return UUID(value).bytes if name in {"team", "vault", "vaults"} else from_base64url(value)
-    except ValueError:
-        return value
 
 
 @schemathesis.serializer(CBOR_TYPE)
@@ -146,7 +131,7 @@ def without_large_bounds(shape: Any) -> Any:
 
 def described(*leave_out: str) -> Any:
     """The schema as /api/schema/ serves it, without some media types, and the application."""
-    served = SchemaGenerator().get_schema(request=None, public=True)
+    served = deepcopy(SCHEMA)
     for methods in served["paths"].values():
         for operation in methods.values():
             for media_type in leave_out:
