@@ -30,21 +30,44 @@ _ATTEMPT: Final = """
     VALUES (%s, %s, %s, %s, %s)
 """
 _CLOSE: Final = "UPDATE audit_kmscall SET outcome = %s, finished_at = %s WHERE id = %s"
+_ATTEMPT_AND_CLOSE: Final = f"WITH attempted AS ({_ATTEMPT}) {_CLOSE}"
+
+_ANSWERED: Final = "ok"  # the outcome of an attempt that no other follows
 
 
 class DatabaseEntry:
-    """One call's row, open until `close`."""
+    """One call's row, open until `close`.
+
+    An attempt that failed is written at once, since a wait may follow it. One that was answered
+    is written with the end of the call, which follows it without a wait: one commit, not two.
+    """
 
     def __init__(self, call_id: UUID) -> None:
         self.id = call_id
         self._attempts = 0
+        self._answered: tuple[Any, ...] | None = None  # the values of an attempt not yet written
 
     def attempt(self, request_id: str | None, outcome: str) -> None:
+        self._write_answered()
         self._attempts += 1
-        _write(_ATTEMPT, self.id, self._attempts, request_id, outcome[:100], timezone.now())
+        values = (self.id, self._attempts, request_id, outcome[:100], timezone.now())
+        if outcome == _ANSWERED:
+            self._answered = values
+        else:
+            _write(_ATTEMPT, *values)
 
     def close(self, outcome: str) -> None:
-        _write(_CLOSE, str(outcome), timezone.now(), self.id)
+        ending = (str(outcome), timezone.now(), self.id)
+        if self._answered is None:
+            _write(_CLOSE, *ending)
+        else:
+            _write(_ATTEMPT_AND_CLOSE, *self._answered, *ending)
+
+    def _write_answered(self) -> None:
+        """Write an attempt that was answered after all by another: its answer was cut short."""
+        if self._answered is not None:
+            _write(_ATTEMPT, *self._answered)
+            self._answered = None
 
 
 class DatabaseJournal:
