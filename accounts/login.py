@@ -30,7 +30,7 @@ from accounts.opaque import (
     answer_login,
     check_points,
     oprf_seed,
-    server_keys,
+    server_keys_and_record,
     synthetic_credential,
     verify_login,
 )
@@ -44,10 +44,6 @@ BACKEND: Final = "accounts.authentication.AccountBackend"
 STAGE_TRIES: Final = 5
 _POINT: Final = 32  # bytes; KE1 = point ‖ nonce ‖ point
 
-_RECORD: Final = Rows(
-    OpaqueRecord,
-    "t.account_id = (SELECT u.id FROM accounts_user u WHERE u.email = %s AND u.is_active)",
-)
 _SIGNING_IN: Final = Rows(
     User,
     "t.id = %s AND t.is_active AND EXISTS ("
@@ -83,9 +79,11 @@ def login_start(request: HttpRequest, *, email: str, ke1: bytes) -> tuple[bytes,
         TooMany: not yet.
         KmsUnavailable: nobody can sign in.
     """
-    with server_keys() as (kek, deployment, keys):
+    email = normalise_email(email)
+    with server_keys_and_record(email) as (kek, deployment, keys, record_row):
         check_points(keys, *points_of(ke1))
-        found = _credential(kek, deployment, keys, normalise_email(email))
+        nobody = synthetic_credential(keys, email)
+        found = _credential(kek, deployment, record_row, nobody)
         counted = count_try(guess_buckets(request, found.account))
         return answer_ke1(
             request, kek, keys, found, ke1, purpose="login", content={"counted": counted}
@@ -200,10 +198,10 @@ def credential_of(kek: OpenedKek, row: OpaqueRecord) -> Credential:
     return Credential(row.account_id, bytes(row.cred), row.login_key_id, bytes(opened))
 
 
-def _credential(kek: OpenedKek, deployment: Deployment, keys: ServerKeys, email: str) -> Credential:
+def _credential(
+    kek: OpenedKek, deployment: Deployment, row: OpaqueRecord | None, nobody: Credential
+) -> Credential:
     """Return the account's credential, or what stands in for one: the same work either way."""
-    row = _RECORD.first(email)
-    nobody = synthetic_credential(keys, email)
     if row is None:
         kek.open("opaque", deployment.id.bytes, bytes(deployment.decoy))
         return nobody

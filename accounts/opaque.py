@@ -18,9 +18,9 @@ from uuid import UUID
 import opaque_ke_py as library
 
 from accounts.errors import Invalid, Unauthenticated
-from accounts.kek import KekMissing, OpenedKek, open_kek
-from accounts.models import Deployment
-from accounts.rows import Rows
+from accounts.kek import KekMissing, OpenedKek, lend
+from accounts.models import Deployment, Kek, OpaqueRecord
+from accounts.rows import Joined
 from vaults.crypto.keys import oprf_seed_message
 from vaults.kms import registry
 
@@ -35,7 +35,19 @@ CRED_SIZE: Final = 16
 _SEED_SIZE: Final = 64  # bytes, in front of the library's serialised setup
 _KEY_SIZE: Final = 32
 
-_DEPLOYMENT: Final = Rows(Deployment, "t.id = %s")
+# What every sign-in needs. An address without an account costs the same statement.
+_KEYS_AND_RECORD: Final = Joined(
+    """
+    accounts_kek k
+    JOIN accounts_deployment d ON d.id = k.deployment_id
+    LEFT JOIN accounts_opaquerecord o ON o.account_id = (
+        SELECT u.id FROM accounts_user u WHERE u.email = %s AND u.is_active)
+    WHERE k.team_id IS NULL AND k.state = 'current'
+    """,
+    k=Kek,
+    d=Deployment,
+    o=OpaqueRecord,
+)
 
 
 class LoginRefused(Unauthenticated):
@@ -108,14 +120,27 @@ def server_keys() -> Iterator[tuple[OpenedKek, Deployment, ServerKeys]]:
     Raises:
         KmsUnavailable: the KEK cannot be had.
     """
-    with open_kek(None) as kek:
-        row = _DEPLOYMENT.first(kek.deployment_id)
-        if row is None:
-            raise KekMissing("run manage.py setup first")
-        opened = kek.open("server", row.id.bytes, bytes(row.opaque_keys))
+    with server_keys_and_record(None) as (kek, deployment, keys, _record):
+        yield kek, deployment, keys
+
+
+@contextmanager
+def server_keys_and_record(
+    email: str | None,
+) -> Iterator[tuple[OpenedKek, Deployment, ServerKeys, OpaqueRecord | None]]:
+    """Open the OPAQUE keys, and read the record of the active account with an address, if any.
+
+    Raises: as `server_keys`.
+    """
+    rows = _KEYS_AND_RECORD.first(email)
+    if rows is None:
+        raise KekMissing("run manage.py setup first")
+    kek_row, deployment, record = rows
+    with lend(kek_row) as kek:
+        opened = kek.open("server", deployment.id.bytes, bytes(deployment.opaque_keys))
         try:
             with ServerKeys(opened) as keys:
-                yield kek, row, keys
+                yield kek, deployment, keys, record
         finally:
             opened[:] = bytes(len(opened))
 

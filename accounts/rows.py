@@ -40,16 +40,65 @@ class Rows(Generic[M]):
     @functools.cached_property
     def _names(self) -> list[str]:
         """The columns. At first use, since the models are not ready when modules are read."""
-        fields = self._model._meta.concrete_fields  # noqa: SLF001 - Django's way to a model's fields
-        if any(hasattr(field, "from_db_value") for field in fields):
-            raise TypeError("a field that converts what it reads needs a queryset")
-        return [field.attname for field in fields]
+        return _names(self._model)
 
     @functools.cached_property
     def _statement(self) -> str:
-        meta = self._model._meta  # noqa: SLF001
-        columns = ", ".join(f't."{field.column}"' for field in meta.concrete_fields)
-        return f'SELECT {columns} FROM "{meta.db_table}" t WHERE {self._condition}'  # noqa: S608
+        table = self._model._meta.db_table  # noqa: SLF001 - Django's way to what a model is
+        columns = _columns(self._model, "t")
+        return f'SELECT {columns} FROM "{table}" t WHERE {self._condition}'  # noqa: S608
+
+
+class Joined:
+    """Whole rows of several tables by one statement, as objects of their models."""
+
+    def __init__(self, source: str, **models: type[models.Model]) -> None:
+        """`source` follows FROM, and calls each table by the name that its model has here."""
+        self._source: Final = source
+        self._models: Final = models
+
+    def first(self, *values: Any) -> tuple[Any, ...] | None:
+        """Return one object for each model, in their order, or None if there is no row.
+
+        In the place of a row that an outer join did not find stands None.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(self._statement, values)
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        found, end = [], 0
+        for model, names, key in self._parts:
+            start, end = end, end + len(names)
+            absent = row[start + key] is None
+            part = None if absent else model.from_db(connection.alias, names, row[start:end])
+            found.append(part)
+        return tuple(found)
+
+    @functools.cached_property
+    def _parts(self) -> list[tuple[type[models.Model], list[str], int]]:
+        """For each model its columns, and which of them is the key."""
+        parts = []
+        for model in self._models.values():
+            names = _names(model)
+            parts.append((model, names, names.index(model._meta.pk.attname)))  # noqa: SLF001
+        return parts
+
+    @functools.cached_property
+    def _statement(self) -> str:
+        columns = ", ".join(_columns(model, name) for name, model in self._models.items())
+        return f"SELECT {columns} FROM {self._source}"  # noqa: S608 - both are this module's callers' literals
+
+
+def _names(model: type[models.Model]) -> list[str]:
+    fields = model._meta.concrete_fields  # noqa: SLF001
+    if any(hasattr(field, "from_db_value") for field in fields):
+        raise TypeError("a field that converts what it reads needs a queryset")
+    return [field.attname for field in fields]
+
+
+def _columns(model: type[models.Model], table: str) -> str:
+    return ", ".join(f'{table}."{field.column}"' for field in model._meta.concrete_fields)  # noqa: SLF001
 
 
 def exists(statement: str, *values: Any) -> bool:
