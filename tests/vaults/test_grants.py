@@ -81,6 +81,35 @@ def test_f35_a_second_grant_replaces_one_that_did_not_open(world: World, vault: 
     assert AuditEvent.objects.filter(action="grant.opened").count() == 1
 
 
+def test_a_grant_that_opened_is_not_replaced(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "read"})
+    good = cbor.loads(world.team.grant(world.founder, vault, ana))
+    world.post(world.founder, "grants", {"grants": [good]})
+    report = {"vault": vault, "epoch": 1, "from": world.founder.fp}
+    world.post(ana, "grants/reports", {"opened": [report], "broken": []})
+
+    assert decoded(world.grant(world.founder, vault, ana, ct=bytes(80))) == {"stored": 0}
+
+    served = world.sync(ana, ["teams"])[0][1]["grants"]
+    assert served == [{**good, "vault": vault, "opened": True}]
+    assert AuditEvent.objects.filter(action="grant.stored").count() == 2  # the creator's, and Ana's
+
+
+def test_who_comes_back_to_a_vault_gets_a_new_grant(world: World, vault: bytes) -> None:
+    """The old one is from before the right began again: T7.since."""
+    ana = world.recruit("ana", {vault: "read"})
+    world.grant(world.founder, vault, ana)
+    report = {"vault": vault, "epoch": 1, "from": world.founder.fp}
+    world.post(ana, "grants/reports", {"opened": [report], "broken": []})
+    world.team.vault_revoke(world.founder, vault, ana)
+    world.push(world.founder)
+    world.team.vault_grant(world.founder, vault, ana, "read")
+    world.push(world.founder)
+
+    assert decoded(world.grant(world.founder, vault, ana)) == {"stored": 1}
+    assert [grant["opened"] for grant in world.sync(ana, ["teams"])[0][1]["grants"]] == [False]
+
+
 def test_nobody_reports_on_anothers_grant(world: World, vault: bytes) -> None:
     ana = world.recruit("ana", {vault: "read"})
     report = {"vault": vault, "epoch": 1, "from": world.founder.fp}

@@ -11,7 +11,8 @@ from django.utils import timezone
 from accounts.access import TeamAccess
 from accounts.conflicts import LinkRefused, StaleSeen
 from accounts.errors import AccessDenied
-from accounts.kek import OpenedKek, kek_hold_current, open_kek
+from accounts.kek import OpenedKek, kek_hold_current, lend, open_kek
+from accounts.models import Kek
 from accounts.services.team import team_lock, team_stir
 from accounts.team_chain import TeamState
 from accounts.team_state import team_states
@@ -64,8 +65,12 @@ def grants_seal(team_id: UUID, grants: Sequence[ParsedGrant]) -> SealedGrants:
         KmsUnavailable: the team's KEK cannot be had; nothing was written.
     """
     with open_kek(team_id) as kek:
-        blobs = tuple(grant_seal(kek, grant) for grant in grants)
-        return SealedGrants(tuple(grants), blobs, kek.version, kek.call_id)
+        return _seal(kek, grants)
+
+
+def _seal(kek: OpenedKek, grants: Sequence[ParsedGrant]) -> SealedGrants:
+    blobs = tuple(grant_seal(kek, grant) for grant in grants)
+    return SealedGrants(tuple(grants), blobs, kek.version, kek.call_id)
 
 
 def grant_seal(kek: OpenedKek, grant: ParsedGrant) -> bytes:
@@ -85,11 +90,16 @@ def grant_open(kek: OpenedKek, row_hash: bytes, blob: bytes) -> tuple[bytes, byt
     return pair["grant"], pair["sig"]
 
 
-def grants_store(*, access: TeamAccess, pairs: Sequence[tuple[bytes, bytes]]) -> int:
+def grants_store(*, access: TeamAccess, kek_row: Kek, pairs: Sequence[tuple[bytes, bytes]]) -> int:
     """Store grants that the caller signed, for holders of vaults that the caller manages.
+
+    `kek_row` is the team's current one, as it was read with `access`.
 
     A later grant by the same sender to the same member and epoch takes the place of one that
     was not reported open, so a first bad one blocks nothing.
+
+    Returns:
+        How many were stored.
 
     Raises:
         AccessDenied: a vault that is not of this team.
@@ -98,7 +108,8 @@ def grants_store(*, access: TeamAccess, pairs: Sequence[tuple[bytes, bytes]]) ->
         KmsUnavailable: nothing was written.
     """
     grants = grants_parse(pairs)
-    sealed = grants_seal(access.team_id, grants)
+    with lend(kek_row) as kek:
+        sealed = _seal(kek, grants)
     with team_states.lend(access.team_id) as state:
         for grant in grants:
             _check_may_grant(state, access, grant)
@@ -108,8 +119,7 @@ def grants_store(*, access: TeamAccess, pairs: Sequence[tuple[bytes, bytes]]) ->
     with unit_of_work():
         team_stir(access.team_id)
         _check_heads(access.team_id, grants)
-        grants_insert(access, sealed)
-    return len(grants)
+        return grants_insert(access, sealed)
 
 
 def _check_may_grant(state: TeamState, access: TeamAccess, grant: ParsedGrant) -> None:
@@ -145,7 +155,9 @@ def grant_check(state: TeamState, grant: ParsedGrant) -> None:
         raise LinkRefused("T7.head") from None
 
 
-# What was reported on a grant is not true of the one that takes its place.
+# A grant that opened stays: nobody may take a working key from a holder. But where a holder lost
+# all right and came back, the one from before is refused by their client (T7.since), so it may be
+# replaced. What was reported on a grant is not true of the one that takes its place.
 _INSERT: Final = """
     INSERT INTO vaults_grant (
         team_id, kek_version, vault_id, epoch, to_fp, from_fp, row_hash, blob, head_seq
@@ -155,11 +167,23 @@ _INSERT: Final = """
     ON CONFLICT (vault_id, epoch, to_fp, from_fp) DO UPDATE
     SET kek_version = EXCLUDED.kek_version, row_hash = EXCLUDED.row_hash, blob = EXCLUDED.blob,
         head_seq = EXCLUDED.head_seq, opened_at = NULL, broken_at = NULL
+    WHERE vaults_grant.opened_at IS NULL OR vaults_grant.head_seq < (
+        SELECT holder.since_seq FROM vaults_vaultmember holder
+        JOIN accounts_member person
+            ON person.team_id = holder.team_id AND person.member_id = holder.member_id
+        WHERE holder.vault_id = vaults_grant.vault_id AND person.fp = vaults_grant.to_fp
+            AND person.team_id = vaults_grant.team_id AND person.left_seq IS NULL
+    )
+    RETURNING row_hash
 """
 
 
-def grants_insert(access: TeamAccess, sealed: SealedGrants) -> None:
-    """Store sealed grants and their events, inside the caller's unit of work."""
+def grants_insert(access: TeamAccess, sealed: SealedGrants) -> int:
+    """Store sealed grants and their events, inside the caller's unit of work.
+
+    Returns:
+        How many were stored: one that opened is kept, and what would replace it passed over.
+    """
     kek_hold_current(access.team_id, sealed.kek_version)
     columns: list[Any] = [
         [UUID(bytes=grant.vault) for grant in sealed.grants],
@@ -172,7 +196,10 @@ def grants_insert(access: TeamAccess, sealed: SealedGrants) -> None:
     ]
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [access.team_id, sealed.kek_version, *columns])
+        stored = {bytes(row_hash) for (row_hash,) in cursor.fetchall()}
     for grant in sealed.grants:
+        if grant.row_hash() not in stored:
+            continue
         _record(
             access,
             Action.GRANT_STORED,
@@ -180,6 +207,7 @@ def grants_insert(access: TeamAccess, sealed: SealedGrants) -> None:
             to=grant.to,
             kek_call=sealed.call_id,
         )
+    return len(stored)
 
 
 def grants_report(
