@@ -1,7 +1,7 @@
 """The one road into a vault. Absent, another tenant's and forbidden are told apart nowhere."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -20,6 +20,14 @@ _ACCESS: Final = """
     FROM accounts_member m
     JOIN vaults_vault v ON v.team_id = m.team_id AND v.id = %s
     JOIN vaults_vaultmember h ON h.vault_id = v.id AND h.member_id = m.member_id
+    JOIN accounts_kek k ON k.team_id = m.team_id AND k.state = 'current'
+    WHERE m.account_id = %s AND m.team_id = %s AND m.left_seq IS NULL
+"""
+
+_MEMBER: Final = """
+    SELECT m.member_id, m.fp, m.role, m.verified,
+        k.id, k.deployment_id, k.version, k.blob, k.master_key_id, k.flushed
+    FROM accounts_member m
     JOIN accounts_kek k ON k.team_id = m.team_id AND k.state = 'current'
     WHERE m.account_id = %s AND m.team_id = %s AND m.left_seq IS NULL
 """
@@ -57,8 +65,35 @@ def require_vault(
         raise AccessDenied
     if row[4] < at_least:
         raise AccessDenied
-    kek_id, deployment_id, version, blob, master_key_id, flushed = row[5:]
-    kek = Kek(
+    with lend(_kek(team_id, row[5:])):
+        pass
+    team = TeamAccess(team_id, user.pk, bytes(row[0]), bytes(row[1]), Role(row[2]), row[3])
+    return VaultAccess(team, vault_id, Right(row[4]))
+
+
+def require_member_and_kek(*, user: User | AnonymousUser, team_id: UUID) -> tuple[TeamAccess, Kek]:
+    """Return the caller's access to a team whose KEK can be had, and that KEK's row.
+
+    Raises:
+        AccessDenied: the team is absent, or the caller is not a present member.
+        KmsUnavailable: the caller may, and the KEK cannot be had.
+    """
+    if not user.is_authenticated:
+        raise AccessDenied
+    with connection.cursor() as cursor:
+        cursor.execute(_MEMBER, [user.pk, team_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise AccessDenied
+    kek = _kek(team_id, row[4:])
+    with lend(kek):
+        pass
+    return TeamAccess(team_id, user.pk, bytes(row[0]), bytes(row[1]), Role(row[2]), row[3]), kek
+
+
+def _kek(team_id: UUID, columns: tuple[Any, ...]) -> Kek:
+    kek_id, deployment_id, version, blob, master_key_id, flushed = columns
+    return Kek(
         id=kek_id,
         deployment_id=deployment_id,
         team_id=team_id,
@@ -67,10 +102,6 @@ def require_vault(
         master_key_id=master_key_id,
         flushed=flushed,
     )
-    with lend(kek):
-        pass
-    team = TeamAccess(team_id, user.pk, bytes(row[0]), bytes(row[1]), Role(row[2]), row[3])
-    return VaultAccess(team, vault_id, Right(row[4]))
 
 
 def require_kek(team_id: UUID) -> None:

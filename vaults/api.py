@@ -10,14 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.access import require_member
 from accounts.errors import AccessDenied, Invalid
 from accounts.models import User
 from accounts.schema import problems
 from accounts.services.team import OpeningText, link_parse
 from accounts.wire import MAX_INT
 from vaults import serializers as shapes
-from vaults.access import VaultAccess, require_kek, require_vault
+from vaults.access import VaultAccess, require_member_and_kek, require_vault
 from vaults.crypto.keys import team_id as derive_team_id
 from vaults.models import Right
 from vaults.selectors import ItemRevision, item_revisions
@@ -108,10 +107,10 @@ class GrantsView(APIView):
     )
     def post(self, request: Request, team_id: UUID) -> Response:
         """Store grants that the caller signed as a manager, or as their epoch's rotator."""
-        access = require_member(user=request.user, team_id=team_id)
-        require_kek(team_id)
+        access, kek_row = require_member_and_kek(user=request.user, team_id=team_id)
         body = parse(shapes.GrantsIn, request)
-        stored = grants_store(access=access, pairs=grant_pairs(body["grants"]))
+        pairs = grant_pairs(body["grants"])
+        stored = grants_store(access=access, kek_row=kek_row, pairs=pairs)
         return Response({"stored": stored})
 
 
@@ -125,8 +124,7 @@ class ReportsView(APIView):
     )
     def post(self, request: Request, team_id: UUID) -> Response:
         """Report which grants to the caller opened, and which did not."""
-        access = require_member(user=request.user, team_id=team_id)
-        require_kek(team_id)
+        access, _kek_row = require_member_and_kek(user=request.user, team_id=team_id)
         body = parse(shapes.ReportsIn, request)
         grants_report(
             access=access, opened=_reports(body["opened"]), broken=_reports(body["broken"])
@@ -159,8 +157,7 @@ class HoldView(APIView):
     )
     def post(self, request: Request, team_id: UUID) -> Response:
         """Hold vaults for 10 s, so that a link that cuts them can be signed."""
-        access = require_member(user=request.user, team_id=team_id)
-        require_kek(team_id)
+        access, _kek_row = require_member_and_kek(user=request.user, team_id=team_id)
         body = parse(shapes.HoldIn, request)
         return Response({"until": vaults_hold(access=access, vaults=body["vaults"])})
 
