@@ -19,7 +19,7 @@ from accounts import keyring, links, login, password, serializers, sessions, sig
 from accounts.device import remember_device
 from accounts.kek import deployment_id
 from accounts.models import AccountBlob, User
-from accounts.schema import problems
+from accounts.schema import NOTHING, problems
 from accounts.wire import StrictSerializer
 
 BODY_OVERHEAD = 1024  # bytes beside the blob
@@ -180,7 +180,7 @@ class SignupResendView(OpenView):
     @extend_schema(
         request=serializers.Empty,
         responses={
-            202: serializers.NothingOut,
+            202: NOTHING,
             **problems("code_expired", "too_many", public=True),
         },
     )
@@ -256,7 +256,7 @@ class LoginSecondFactorView(OpenView):
 class LoginLinkView(OpenView):
     @extend_schema(
         request=serializers.LinkRequest,
-        responses={202: serializers.NothingOut, **problems("too_many", public=True)},
+        responses={202: NOTHING, **problems("too_many", public=True)},
     )
     def post(self, _request: Request) -> Response:
         """Mail a link that makes this browser known to the account."""

@@ -62,6 +62,8 @@ PROBLEMS: Final[Mapping[str, tuple[int, str, dict[str, Any]]]] = {
     "kms_unavailable": (503, "The key service does not answer.", {}),
     "unavailable": (503, "A service this needs does not answer. Nothing was changed.", {}),
 }
+# An empty map: the same answer whoever asks.
+NOTHING: Final = {"type": "object", "additionalProperties": False}
 _BODY: Final = ("invalid", "parse_error", "too_large", "unsupported_media_type")
 _MEMBERS: Final[Mapping[str, dict[str, Any]]] = {
     "blob": {"type": ["string", "null"], "contentEncoding": "base64url"},
@@ -249,4 +251,5 @@ class _ChoiceSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped
     target_class = "rest_framework.fields.ChoiceField"
 
     def map_serializer_field(self, _auto_schema: Any, _direction: str) -> dict[str, Any]:
-        return {"type": "string", "enum": list(self.target.choices)}
+        none = [None] if self.target.allow_null else []
+        return {"type": "string", "enum": [*self.target.choices, *none]}

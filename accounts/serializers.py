@@ -207,7 +207,3 @@ class CounterOut(Shape):
 
 class CsrfOut(Shape):
     csrf = TextField(most=64)
-
-
-class NothingOut(Shape):
-    """An empty map: the same answer whoever asks."""

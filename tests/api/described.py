@@ -101,10 +101,10 @@ def put(value: Any, at: Place, new: Any) -> Any:
     """A copy of `value` with something else at one place."""
     if not at:
         return new
-    first, *rest = at
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[first] = put(copy[first], tuple(rest), new)
-    return copy
+    first, rest = at[0], at[1:]
+    if isinstance(value, dict):
+        return {**value, first: put(value[first], rest, new)}
+    return [put(inner, rest, new) if index == first else inner for index, inner in enumerate(value)]
 
 
 def without(value: Any, at: Place) -> Any:

@@ -13,8 +13,16 @@ def sign_in(page: Page, server: str) -> None:
     """Give the page the cookie of a person who is signed in."""
     client = client_of(user_of(TeamBuilder("docs").founder))
     session = client.cookies[settings.SESSION_COOKIE_NAME].value
-    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session}
-    page.context.add_cookies([{**cookie, "url": server.replace("http", "https"), "secure": True}])
+    page.context.add_cookies(
+        [
+            {
+                "name": settings.SESSION_COOKIE_NAME,
+                "value": session,
+                "url": server.replace("http", "https"),  # a cookie that is secure
+                "secure": True,
+            }
+        ]
+    )
 
 
 def test_the_docs_work_from_local_files_under_the_policy(page: Page, server: str) -> None:

@@ -1,6 +1,7 @@
 """Bodies without a length, and with a false one, on the product's own web server."""
 
 import socket
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -14,9 +15,11 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture
-def browser(server: str) -> Client:
+def browser(server: str) -> Iterator[Client]:
     """Somebody who has asked for the session, so that the server has nothing left to open."""
-    return Client(server, 1)
+    client = Client(server, 1)
+    with closing(client.connection):
+        yield client
 
 
 def exchange(browser: Client, lines: dict[str, str], body: bytes, *, end: bool = False) -> bytes:

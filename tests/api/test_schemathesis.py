@@ -60,7 +60,7 @@ OF_TEAMS: Final = ("/api/v1/teams", "/api/v1/sync", "/api/v1/invites")
 # Left out is `positive_data_acceptance`: the description gives sizes, and no random bytes of the
 # right size are a signed link; that good requests succeed is tested in test_openapi.py.
 load_all_checks()
-CHECKED: Final = CHECKS.get_by_names(
+CHECKED: Final[list[Any]] = CHECKS.get_by_names(
     [
         "not_a_server_error",
         "status_code_conformance",
