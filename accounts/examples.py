@@ -15,7 +15,12 @@ _TEXTS: Final = {
     "address": "192.0.2.1",
     "browser": "Mozilla/5.0",
 }
-_SIZES: Final = {"link": 340, "links": 340, "grant": 260, "accept": 330}  # bytes, as they mostly are
+_SIZES: Final = {
+    "link": 340,
+    "links": 340,
+    "grant": 260,
+    "accept": 330,
+}  # bytes, as they mostly are
 
 
 def example_of(field: Any, name: str = "") -> Any:
