@@ -22,6 +22,8 @@ from tests import settings as test_settings
 from tests.browser import launch, watch
 from tests.server import serve
 
+pytest_plugins = ["tests.people"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def services() -> Iterator[Services | None]:

@@ -7,8 +7,8 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
-from tests.accounts.conftest import PASSWORD, Person
 from tests.opaque_client import DjangoApi, log_in, opaque_run
+from tests.people import PASSWORD, Person
 from vaults.kms.local import MASTER_KEY, set_key_disabled
 
 ONE, TWO, THREE = (bytes([n]) * 100 for n in (1, 2, 3))

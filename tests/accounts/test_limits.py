@@ -15,8 +15,8 @@ from accounts.errors import RateLimited
 from accounts.limits import Bucket, count_try, give_back
 from accounts.valkey import valkey
 from audit.models import KmsCall
-from tests.accounts.conftest import PASSWORD, Person
 from tests.opaque_client import DjangoApi, log_in
+from tests.people import PASSWORD, Person
 
 Browser = Callable[[], DjangoApi]
 EMAIL = "ana@example.com"

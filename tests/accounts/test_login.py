@@ -18,8 +18,8 @@ from allauth.mfa.totp.internal.auth import (
 from accounts.models import OpaqueRecord, User
 from accounts.valkey import valkey
 from audit.models import AuditEvent, KmsCall
-from tests.accounts.conftest import PASSWORD, Person
 from tests.opaque_client import DjangoApi, log_in, opaque_run, open_bundle
+from tests.people import PASSWORD, Person
 
 Browser = Callable[[], DjangoApi]
 

@@ -2,9 +2,9 @@
 
 from contextlib import closing
 
-from tests.accounts.conftest import PASSWORD, mailed_code
 from tests.bench.client import Client
 from tests.opaque_client import log_in, open_bundle, sign_up, unlock
+from tests.people import PASSWORD, mailed_code
 
 EMAIL = "ana@example.com"
 

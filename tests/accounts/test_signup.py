@@ -18,7 +18,6 @@ from accounts.models import AccountBlob, AmkWrap, OpaqueRecord, PendingSignup, U
 from accounts.signup import code_name
 from accounts.tasks import purge
 from audit.models import AuditEvent, KmsCall
-from tests.accounts.conftest import PASSWORD, Person, mailed_code
 from tests.opaque_client import (
     Account,
     DjangoApi,
@@ -28,6 +27,7 @@ from tests.opaque_client import (
     signup_start,
     signup_upload,
 )
+from tests.people import PASSWORD, Person, mailed_code
 
 Browser = Callable[[], DjangoApi]
 EMAIL = "new@example.com"

@@ -19,7 +19,6 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.valkey import valkey
 from audit.models import KmsCall
-from tests.accounts.conftest import PASSWORD, Person
 from tests.opaque_client import (
     Account,
     Answer,
@@ -28,6 +27,7 @@ from tests.opaque_client import (
     signup_start,
     signup_upload,
 )
+from tests.people import PASSWORD, Person
 
 KNOWN, UNKNOWN = "ana@example.com", "eva@example.com"
 TRIES = 1000

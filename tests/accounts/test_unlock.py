@@ -9,7 +9,6 @@ import pytest
 
 from accounts.models import AmkWrap, OpaqueRecord
 from audit.models import AuditEvent, KmsCall
-from tests.accounts.conftest import PASSWORD, Person
 from tests.opaque_client import (
     Answer,
     DjangoApi,
@@ -20,6 +19,7 @@ from tests.opaque_client import (
     unlock,
     wrap_amk,
 )
+from tests.people import PASSWORD, Person
 
 Browser = Callable[[], DjangoApi]
 NEW = "another horse, another battery"

@@ -19,12 +19,10 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from accounts.wire import CBOR_TYPE
 from config.limits import limit_of
-from tests.accounts.conftest import Person
 from tests.api.described import WITH_BODY, Operation, got, places, put, to_cbor, without
+from tests.people import Person
 from tests.world import World, client_of, user_of
 from vaults.crypto import cbor
-
-pytest_plugins = ["tests.accounts.conftest"]
 
 JSON = "application/json"
 Sent = tuple[str, bytes, str]  # what is wrong with it, the body, its media type

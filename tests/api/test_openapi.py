@@ -14,13 +14,12 @@ from accounts.models import User
 from accounts.schema import PROBLEM, PROBLEMS
 from accounts.wire import CBOR_TYPE, for_json
 from config.errors import STATUS
-from tests.accounts.conftest import PASSWORD, Person, mailed_code
 from tests.api.described import OPERATIONS, SCHEMA, WITH_BODY, Operation, places
 from tests.architecture.test_sweep import CASES, House, house, routes
 from tests.opaque_client import Answer, DjangoApi, log_in, sign_up, unlock
+from tests.people import PASSWORD, Person, mailed_code
 from tests.world import client_of, user_of
 
-pytest_plugins = ["tests.accounts.conftest"]
 __all__ = ["house"]  # a fixture
 
 JSON = "application/json"

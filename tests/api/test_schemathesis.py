@@ -25,12 +25,10 @@ from schemathesis.generation import GenerationMode
 from accounts.models import User
 from accounts.wire import CBOR_TYPE
 from config.wsgi import application
-from tests.accounts.conftest import Person
 from tests.api.described import SCHEMA, to_cbor
+from tests.people import Person
 from tests.world import World, client_of, user_of
 from vaults.crypto import cbor
-
-pytest_plugins = ["tests.accounts.conftest"]
 
 MAX_EXAMPLES: Final = 8  # random ones of each operation, beside the boundaries of every field
 CONFIG: Final = {

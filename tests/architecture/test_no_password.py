@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework import serializers
 
 from accounts.wire import StrictSerializer
-from tests.accounts.conftest import Person, ana, browser_api, person  # noqa: F401 - fixtures
+from tests.people import Person, ana, browser_api, person  # noqa: F401 - fixtures
 
 
 def routes(patterns: list[Any], prefix: str = "/") -> Iterator[tuple[str, Any]]:
