@@ -150,10 +150,12 @@ export class CoffretCore implements Core {
         await this.#accounts.resend()
     }
 
-    async kitSaved(): Promise<void> {
+    async kitSaved(confirmed: boolean): Promise<void> {
         const session = this.#sessionOrFail()
-        await this.#server.call("POST", "account/kit_saved", {})
-        session.kitSaved = true
+        if (confirmed) {
+            await this.#server.call("POST", "account/kit_saved", {})
+            session.kitSaved = true
+        }
         if (this.#phase === "kit") this.#opened()
         else this.#view.changed()
     }

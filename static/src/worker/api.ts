@@ -182,7 +182,8 @@ export interface Core {
     signUp(email: string, name: string, password: string): Promise<Kit>
     confirmCode(code: string): Promise<void>
     resendCode(): Promise<void>
-    kitSaved(): Promise<void>
+    /** Leave the kit page; `confirmed` if a group of a copy was typed back. */
+    kitSaved(confirmed: boolean): Promise<void>
     signIn(email: string, password: string): Promise<void>
     unlock(password: string): Promise<void>
     lock(): Promise<void>

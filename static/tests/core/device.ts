@@ -89,7 +89,7 @@ export class Device {
         await this.core.start()
         this.kit = await this.core.signUp(email, name, PASSWORD)
         await this.core.confirmCode(await this.codeFor(email))
-        await this.core.kitSaved()
+        await this.core.kitSaved(true)
         await this.core.syncNow()
         return this
     }

@@ -512,8 +512,8 @@ export class FakeCore implements Core {
     async resendCode(): Promise<void> {
         this.#tries = 5
     }
-    async kitSaved(): Promise<void> {
-        this.#set({ phase: "open", kitSaved: true })
+    async kitSaved(confirmed: boolean): Promise<void> {
+        this.#set({ phase: "open", kitSaved: confirmed })
     }
     async signIn(email: string, password: string): Promise<void> {
         if (password === "lying server") fail("refused", { refusal: "A3.server_key" })
