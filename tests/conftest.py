@@ -52,6 +52,17 @@ def django_db_modify_db_settings(services: Services | None) -> None:
     """Keep pytest-django from connecting before the services run."""
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """End the sessions that servers and threads of tests still hold, before the database goes."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
 @pytest.fixture(autouse=True)
 def _empty_cache(services: Services | None) -> Iterator[None]:
     """Counters, sessions and login state of one test are not those of the next."""
