@@ -4,11 +4,16 @@ import { isRefusal, REFUSALS } from "../chain/refusals.ts"
 export interface RefusalWords {
     title: string
     seen: string
+    /** What may be behind it, the harmless cause first where there is one. */
+    meaning: string
     effect: string
     steps: { title: string; text: string }[]
 }
 
-const OLDER = new Set(["T4.older", "F8.short"])
+const OLDER = new Set(["T4.older"])
+const JOIN = new Set(["T10.link", "F8.short"])
+const STOPPED = new Set(["R1.recipient", "T6.key", "T9.rotate"])
+const UNKNOWN = new Set(["R13.team", "R13.vault"])
 const FORK = new Set(["T4.fork", "T4.cut", "R23.genesis", "T15.cut", "T15.backdated"])
 const ACCOUNT = new Set(["A3.server_key", "A4.bundle", "R10.kdf", "R17.bundle", "R17.keyring", "S4.keys"])
 const ITEM = new Set(["R7.open", "R7.hash", "R16.open", "R12.items"])
@@ -31,6 +36,8 @@ function kindWords(id: string): Omit<RefusalWords, "seen"> {
     if (OLDER.has(id))
         return {
             title: "This server shows an older state",
+            meaning:
+                "The server was restored from a backup, or somebody holds back what came later. Both look alike from here.",
             effect: "The team is read-only here until the server catches up with what this browser has seen.",
             steps: [
                 step("Wait, then reload", "A server restored from a backup can be behind for a while."),
@@ -41,6 +48,8 @@ function kindWords(id: string): Omit<RefusalWords, "seen"> {
     if (FORK.has(id))
         return {
             title: "This server shows another history",
+            meaning:
+                "Two histories of the same team exist. No damage makes that happen: somebody signed both, or one of them was made up for you.",
             effect: "The team is read-only here. What this browser has verified stays readable.",
             steps: [
                 step("Compare with a colleague", "Ask whether their browser shows the same last change."),
@@ -48,9 +57,48 @@ function kindWords(id: string): Omit<RefusalWords, "seen"> {
                 KEEP,
             ],
         }
+    if (JOIN.has(id))
+        return {
+            title: "This invitation does not fit this server",
+            meaning:
+                "The link was copied incompletely or is brand-new, or the server shows you another team than the one that invited you.",
+            effect: "You joined nothing, and no key of yours was made known.",
+            steps: [
+                step("Open the whole link again", "Ask the person who sent it for the complete link."),
+                step(
+                    "Tell an owner or whoever invited you",
+                    "By voice or in person. Read them the code and the time above.",
+                ),
+                KEEP,
+            ],
+        }
+    if (STOPPED.has(id))
+        return {
+            title: "We stopped before sealing",
+            meaning:
+                "The server is behind the team’s log, or it named a key or a person that the team never signed.",
+            effect: "The write was stopped before anything was sealed. What you typed is kept as a draft.",
+            steps: [
+                step("Reload, then try again", "If the server was only behind, it works the second time."),
+                TELL,
+                KEEP,
+            ],
+        }
+    if (UNKNOWN.has(id))
+        return {
+            title: "This server shows something nobody signed",
+            meaning: "You may have been removed from it, or the server made it up so that you write into it.",
+            effect: "It is not shown and not used. Your other teams and vaults are not concerned.",
+            steps: [
+                step("Ask whoever should have shared it", "Whether they did, and with which team."),
+                TELL,
+                KEEP,
+            ],
+        }
     if (ACCOUNT.has(id))
         return {
             title: "This is not the account this browser knows",
+            meaning: "The server was set up anew or damaged, or this is not your server.",
             effect: "Nothing was opened. You are not signed in here.",
             steps: [
                 step("Check the address", "The address above must be the one your team uses."),
@@ -62,12 +110,15 @@ function kindWords(id: string): Omit<RefusalWords, "seen"> {
     if (ITEM.has(id))
         return {
             title: "We did not open this item",
+            meaning: "The stored copy was damaged, or exchanged with another one.",
             effect: "The other items of the vault are not concerned. Earlier revisions may still open.",
             steps: [step("Open an earlier revision", "The item’s history lists them."), TELL, KEEP],
         }
     if (GRANT.test(id))
         return {
             title: "We did not take this vault key",
+            meaning:
+                "Whoever granted it made a mistake, or somebody wants you to write under a key that they know.",
             effect: "The vault stays closed here until somebody who manages it grants it again.",
             steps: [
                 step("Ask for it again", "Somebody who manages the vault can take it back and grant it."),
@@ -77,6 +128,7 @@ function kindWords(id: string): Omit<RefusalWords, "seen"> {
         }
     return {
         title: "We refused what this server showed",
+        meaning: "A stored entry was damaged, or somebody made one that the team’s rules do not allow.",
         effect: "This browser stays at the last state it could verify. It reads there, and writes nothing.",
         steps: [TELL, KEEP],
     }

@@ -1,4 +1,5 @@
 /** Every code has a sentence of its own, and the sentences keep to the rules of the house. */
+import { readFileSync } from "node:fs"
 import { expect, test } from "vitest"
 import { REFUSALS } from "../../src/chain/refusals.ts"
 import { asFailure, ERRORS, errorWords, waitWords } from "../../src/words/errors.ts"
@@ -26,8 +27,8 @@ test("an unknown code, even one of Object's own names, gets the plain sentence",
 
 test("no sentence begs, shouts or cheers", () => {
     const refusals = Object.keys(REFUSALS).flatMap((id) => {
-        const { title, seen, effect, steps } = refusalWords(id)
-        return [title, seen, effect, ...steps.flatMap((step) => [step.title, step.text])]
+        const { title, seen, meaning, effect, steps } = refusalWords(id)
+        return [title, seen, meaning, effect, ...steps.flatMap((step) => [step.title, step.text])]
     })
     for (const sentence of [...Object.values(ERRORS), ...Object.values(NOTICES), ...refusals])
         expect(sentence).not.toMatch(/please|oops|successful|!/i)
@@ -39,6 +40,12 @@ test("every refusal says what was seen and what to do; an unknown one too", () =
         expect(refusalWords(id).steps.some((step) => step.title.startsWith("Tell an owner"))).toBe(true)
     }
     expect(refusalWords("X99.new").seen).not.toBe("")
+})
+
+test("every refusal has its paragraph in the documentation, and no other is there", () => {
+    const text = readFileSync("../vaults/crypto/REFUSALS.md", "utf8")
+    const told = [...text.matchAll(/\*\*`([^`]+)`\*\*/g)].map(([, id]) => id)
+    expect(told.sort()).toEqual(Object.keys(REFUSALS).sort())
 })
 
 test("tries and waits are told", () => {
