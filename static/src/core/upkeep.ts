@@ -1,6 +1,6 @@
 /**
  * What an unlocked client does unasked after a sync: confirm who was invited as member or auditor, seal what is pending,
- * complete the way back to older keys, report what opens. Recipients come from the fold; the server's lists only hint.
+ * change the keys that a removal asks to change, complete the way back to older keys, report what opens. Recipients come from the fold; the server's lists only hint.
  */
 import { NONE } from "../chain/team.ts"
 import type { Bytes } from "../crypto/bytes.ts"
@@ -20,12 +20,20 @@ import type { GrantRow, PendingRow } from "./records.ts"
 import { grantKey, placeOf, reachOf } from "./ring.ts"
 import { rotateVault } from "./write.ts"
 
+/** A due key is changed by the next write. If none comes for so long, ms, an idle client does it. */
+const PATIENCE = 20_000
+/** Up to so much longer, by lot: a hundred idle clients would all race for one head. */
+const SPREAD = 40_000
+
 export class Upkeep {
     readonly #context: Context
     /** What was tried and failed for good, or was done and is not in the server's lists yet. */
     readonly #done = new Set<string>()
     /** By team: pending recipients that the fold does not name; named twice at the same head, they are refused. */
     readonly #strangers = new Map<string, Map<string, number>>()
+
+    /** By team and vault: when this client changes the key itself, ms. */
+    readonly #rotateAt = new Map<string, number>()
 
     constructor(context: Context) {
         this.#context = context
@@ -38,8 +46,9 @@ export class Upkeep {
             await this.#quietly(() => this.#confirm(team))
             await this.#quietly(() => this.#seal(team))
             for (const vault of team.vaults.values()) {
-                if (vault.refusal === null && vault.right !== NONE)
-                    await this.#quietly(() => this.#complete(vault))
+                if (vault.refusal !== null || vault.right === NONE) continue
+                await this.#quietly(() => this.#rotateIfDue(vault))
+                await this.#quietly(() => this.#complete(vault))
             }
             await this.#quietly(() => this.#report(team))
         }
@@ -140,6 +149,22 @@ export class Upkeep {
     /** A key that came and does not open is no key: change it before anything is sealed. */
     async #replaceBroken(vault: VaultBook): Promise<void> {
         if (vault.hasBrokenGrant) await rotateVault(this.#context, vault.id)
+    }
+
+    /** Change the key of a vault that somebody left, if nothing is written that would do it (design 9). */
+    async #rotateIfDue(vault: VaultBook): Promise<void> {
+        const { clock, outbox } = this.#context
+        const key = `${vault.team.id}/${vault.id}`
+        if (!vault.isDue || !vault.mayWrite) {
+            this.#rotateAt.delete(key)
+            return
+        }
+        const at = this.#rotateAt.get(key)
+        if (at !== undefined && (clock.now() < at || outbox.pending > 0)) return
+        this.#rotateAt.set(key, clock.now() + PATIENCE + Math.random() * SPREAD)
+        if (at === undefined) return
+        await rotateVault(this.#context, vault.id, (now) => now.isDue && now.mayWrite)
+        if (!vault.isDue) this.#context.view.notice("rotated")
     }
 
     /** Whoever holds an older key and the open one adds the way from this to that, if there is none. */

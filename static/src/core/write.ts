@@ -216,14 +216,24 @@ async function rewrite(context: Context, vaultId: string, edit: Based): Promise<
     }
 }
 
-/** Change a vault's key without writing an item. */
-export async function rotateVault(context: Context, vaultId: string): Promise<void> {
+/**
+ * Change a vault's key without writing an item.
+ *
+ * @param isWanted - asked again on every attempt: somebody else may have done it meanwhile.
+ * @throws {CoreFailure} `waiting` if it is not wanted any more.
+ */
+export async function rotateVault(
+    context: Context,
+    vaultId: string,
+    isWanted: (vault: VaultBook) => boolean = () => true,
+): Promise<void> {
     const { team } = requireVault(context, vaultId)
     await context.writes.run(team.id, async () => {
         requireTeam(context, team.id)
         let made: { vault: VaultBook; rotation: Rotation } | null = null
         const build = async (): Promise<Shipment> => {
             const vault = requireVault(context, vaultId)
+            ensure(isWanted(vault), "waiting")
             const rotation = await makeRotation(context, vault)
             made = { vault, rotation }
             const body = { link: null, blobs: [], rotation: rotation.value }

@@ -19,6 +19,7 @@ export const NOTICES = {
 const PROGRESS: Record<string, string> = {
     verify: "Checking the vaults’ logs",
     open: "Opening",
+    rotate: "Sealing a vault’s new key to everybody who holds it",
     seal: "Sealing",
     send: "Sending",
 }

@@ -1,0 +1,92 @@
+/** Under test: after a removal nobody writes; an idle client of a writer changes the vault's key, once. */
+import { beforeAll, describe, expect, inject, it } from "vitest"
+import { systemClock } from "../../src/core/clock.ts"
+import { MemoryStore } from "../../src/core/store.ts"
+import type { Details, Overview } from "../../src/worker/api.ts"
+import { cookieFetch, Device } from "./device.ts"
+
+const url = inject("url")
+const folder = inject("folder")
+const tag = Date.now().toString(36)
+const MINUTE = 60_000
+
+const overview: Overview = { type: "note", title: "hosts", tags: [], trash: null }
+const details: Details = { fields: [], note: "10.0.0.7" }
+
+/** A browser whose clock can be put forward; its timers never run by themselves. */
+function deviceAhead() {
+    const ahead = { ms: 0 }
+    const clock = {
+        now: () => Date.now() + ahead.ms,
+        after: (ms: number, run: () => void) => (ms >= 1_000 ? () => undefined : systemClock.after(ms, run)),
+    }
+    return { ahead, device: new Device(url, folder, new MemoryStore(), cookieFetch(), { clock }) }
+}
+
+describe("idle clients of writers", { timeout: 60_000, sequential: true }, () => {
+    const ana = deviceAhead()
+    const ben = deviceAhead()
+    const eve = deviceAhead()
+    let team = ""
+    let vault = ""
+
+    async function join({ device }: typeof ben, name: string): Promise<void> {
+        const address = `${name}-idle-${tag}@example.test`
+        await device.signUp(address, name)
+        const { url: link } = await ana.device.core.invite(
+            team,
+            address,
+            "member",
+            [{ vault, right: "write" }],
+            7,
+        )
+        await device.core.acceptInvite(link.split("#")[1] as string, name)
+        await ana.device.core.syncNow()
+        await device.core.syncNow()
+    }
+
+    const epochOf = ({ device }: typeof ben) =>
+        device.core.session?.context.books.teams.get(team)?.vaults.get(vault)?.epoch
+
+    beforeAll(async () => {
+        await ana.device.signUp(`ana-idle-${tag}@example.test`, "ana")
+        team = await ana.device.core.createTeam("Acme")
+        vault = await ana.device.core.createVault(team, "Servers")
+        await ana.device.core.saveItem(vault, null, 0, overview, details)
+        await join(ben, "ben")
+        await join(eve, "eve")
+        const gone = ana.device.team().members.find(({ name }) => name === "eve")
+        await ana.device.core.removeMember(team, gone?.id as string)
+    }, 60_000)
+
+    it("leave the change of key to the next write for a while", async () => {
+        for (const { device } of [ana, ben]) await device.core.syncNow()
+        for (const { device } of [ana, ben]) await device.core.syncNow()
+        expect([ana.device.vault(vault).due, epochOf(ana)]).toEqual([true, 1])
+    })
+
+    it("change it when no write came, several at once once only", async () => {
+        for (const { ahead } of [ana, ben]) ahead.ms += 2 * MINUTE
+        await Promise.all([ana.device.core.syncNow(), ben.device.core.syncNow()])
+        for (const { device } of [ana, ben]) await device.core.syncNow()
+        for (const each of [ana, ben]) {
+            expect([each.device.vault(vault).due, each.device.vault(vault).state]).toEqual([false, "ready"])
+            expect(epochOf(each)).toBe(2)
+            expect(each.device.snapshot.refusals).toEqual([])
+        }
+    })
+
+    it("tell whose client did it, and nobody else", () => {
+        const told = [ana, ben].flatMap(({ device }) => device.notices.filter((code) => code === "rotated"))
+        expect(told).toEqual(["rotated"])
+    })
+
+    it("and everything written before and after opens", async () => {
+        const { item } = await ben.device.core.saveItem(vault, null, 0, overview, details)
+        await ana.device.core.syncNow()
+        for (const id of ana.device.rows.keys())
+            if (ana.device.rows.get(id)?.vault === vault)
+                expect((await ana.device.core.openItem(vault, id)).details).toEqual(details)
+        expect(ana.device.rows.has(item)).toBe(true)
+    })
+})
