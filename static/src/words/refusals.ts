@@ -32,9 +32,11 @@ function step(title: string, text: string): RefusalWords["steps"][number] {
     return { title, text }
 }
 
-function kindWords(id: string): Omit<RefusalWords, "seen"> {
-    if (OLDER.has(id))
-        return {
+/** By kind; an id without a kind of its own gets {@link OTHER}. */
+const KINDS: readonly { of: (id: string) => boolean; words: Omit<RefusalWords, "seen"> }[] = [
+    {
+        of: (id) => OLDER.has(id),
+        words: {
             title: "This server shows an older state",
             meaning:
                 "The server was restored from a backup, or somebody holds back what came later. Both look alike from here.",
@@ -44,9 +46,11 @@ function kindWords(id: string): Omit<RefusalWords, "seen"> {
                 TELL,
                 KEEP,
             ],
-        }
-    if (FORK.has(id))
-        return {
+        },
+    },
+    {
+        of: (id) => FORK.has(id),
+        words: {
             title: "This server shows another history",
             meaning:
                 "Two histories of the same team exist. No damage makes that happen: somebody signed both, or one of them was made up for you.",
@@ -56,9 +60,11 @@ function kindWords(id: string): Omit<RefusalWords, "seen"> {
                 TELL,
                 KEEP,
             ],
-        }
-    if (JOIN.has(id))
-        return {
+        },
+    },
+    {
+        of: (id) => JOIN.has(id),
+        words: {
             title: "This invitation does not fit this server",
             meaning:
                 "The link was copied incompletely or is brand-new, or the server shows you another team than the one that invited you.",
@@ -71,9 +77,11 @@ function kindWords(id: string): Omit<RefusalWords, "seen"> {
                 ),
                 KEEP,
             ],
-        }
-    if (STOPPED.has(id))
-        return {
+        },
+    },
+    {
+        of: (id) => STOPPED.has(id),
+        words: {
             title: "We stopped before sealing",
             meaning:
                 "The server is behind the team’s log, or it named a key or a person that the team never signed.",
@@ -83,9 +91,11 @@ function kindWords(id: string): Omit<RefusalWords, "seen"> {
                 TELL,
                 KEEP,
             ],
-        }
-    if (UNKNOWN.has(id))
-        return {
+        },
+    },
+    {
+        of: (id) => UNKNOWN.has(id),
+        words: {
             title: "This server shows something nobody signed",
             meaning: "You may have been removed from it, or the server made it up so that you write into it.",
             effect: "It is not shown and not used. Your other teams and vaults are not concerned.",
@@ -94,9 +104,11 @@ function kindWords(id: string): Omit<RefusalWords, "seen"> {
                 TELL,
                 KEEP,
             ],
-        }
-    if (ACCOUNT.has(id))
-        return {
+        },
+    },
+    {
+        of: (id) => ACCOUNT.has(id),
+        words: {
             title: "This is not the account this browser knows",
             meaning: "The server was set up anew or damaged, or this is not your server.",
             effect: "Nothing was opened. You are not signed in here.",
@@ -106,16 +118,20 @@ function kindWords(id: string): Omit<RefusalWords, "seen"> {
                 TELL,
                 KEEP,
             ],
-        }
-    if (ITEM.has(id))
-        return {
+        },
+    },
+    {
+        of: (id) => ITEM.has(id),
+        words: {
             title: "We did not open this item",
             meaning: "The stored copy was damaged, or exchanged with another one.",
             effect: "The other items of the vault are not concerned. Earlier revisions may still open.",
             steps: [step("Open an earlier revision", "The item’s history lists them."), TELL, KEEP],
-        }
-    if (GRANT.test(id))
-        return {
+        },
+    },
+    {
+        of: (id) => GRANT.test(id),
+        words: {
             title: "We did not take this vault key",
             meaning:
                 "Whoever granted it made a mistake, or somebody wants you to write under a key that they know.",
@@ -125,18 +141,20 @@ function kindWords(id: string): Omit<RefusalWords, "seen"> {
                 TELL,
                 KEEP,
             ],
-        }
-    return {
-        title: "We refused what this server showed",
-        meaning: "A stored entry was damaged, or somebody made one that the team’s rules do not allow.",
-        effect: "This browser stays at the last state it could verify. It reads there, and writes nothing.",
-        steps: [TELL, KEEP],
-    }
+        },
+    },
+]
+
+const OTHER: Omit<RefusalWords, "seen"> = {
+    title: "We refused what this server showed",
+    meaning: "A stored entry was damaged, or somebody made one that the team’s rules do not allow.",
+    effect: "This browser stays at the last state it could verify. It reads there, and writes nothing.",
+    steps: [TELL, KEEP],
 }
 
 export function refusalWords(id: string): RefusalWords {
     const seen = isRefusal(id)
         ? REFUSALS[id]
         : "The server showed something that this client does not accept."
-    return { ...kindWords(id), seen }
+    return { ...(KINDS.find(({ of }) => of(id))?.words ?? OTHER), seen }
 }
