@@ -81,6 +81,7 @@ class Action(StrEnum):
     GRANT_REPORTED_BROKEN = "grant.reported_broken"
     OLD_DEK_STORED = "old_dek.stored"
     CHAIN_CUT = "chain.cut"
+    CHAIN_RESTORED = "chain.restored"
 
     KEK_CREATED = "kek.created"
     KEK_LOADED = "kek.loaded"

@@ -22,9 +22,11 @@ from sharing import serializers as shapes
 from sharing.selectors import waiting_by_team
 from sharing.services.invites import invite_accept, invite_open
 from sharing.services.joining import invite_create, invite_revoke, member_add
-from vaults.access import require_kek
-from vaults.api import MIB, account_of, change_in, grant_pairs, openings_in, parse
+from sharing.services.restoring import Companions, team_link_restore
+from vaults.access import require_kek, require_member_and_kek
+from vaults.api import MIB, account_of, change_in, grant_pairs, olds_in, openings_in, parse
 from vaults.crypto.links import ParsedLink
+from vaults.services.changes import Written, change_restore
 from vaults.services.grants import grants_parse
 from vaults.services.members import (
     member_remove,
@@ -113,6 +115,54 @@ class LinksView(APIView):
         done = door(access, link, body)
         answer = {"seq": done.seq, "hash": done.hash}
         return Response(answer, status=200 if done.again else 201)
+
+
+class RestoreView(APIView):
+    """What a restored backup has lost, from members' browsers."""
+
+    max_body_bytes: ClassVar = 4 * MIB
+
+    @extend_schema(
+        request=shapes.RestoreIn,
+        responses={
+            201: shapes.LinkOut,
+            200: shapes.LinkOut,
+            **problems(
+                *("not_found", "refused", "head_moved", "held", "stale_seen", "rotation_due"),
+                *("taken", "kek_moved", "kms_unavailable"),
+            ),
+        },
+    )
+    def post(self, request: Request, team_id: UUID) -> Response:
+        """Append the next link of the team's chain or of a vault's, whoever signed it."""
+        access, _kek_row = require_member_and_kek(user=request.user, team_id=team_id)
+        body = parse(shapes.RestoreIn, request)
+        done = (
+            _restore_team(access, body) if body["vault"] is None else _restore_vault(access, body)
+        )
+        answer = {"seq": done.seq, "hash": done.hash}
+        return Response(answer, status=200 if done.again else 201)
+
+
+def _restore_team(access: TeamAccess, body: Body) -> Appended:
+    if body["blobs"]:
+        raise Invalid("A link of a team brings no blob.")
+    companions = Companions(
+        openings=openings_in(body["openings"]),
+        grants=grants_parse(grant_pairs(body["grants"])),
+        olds=olds_in(body["olds"]),
+    )
+    link = link_parse(body["link"], "team")
+    return team_link_restore(access=access, link=link, companions=companions)
+
+
+def _restore_vault(access: TeamAccess, body: Body) -> Written:
+    if body["openings"] or body["grants"] or body["olds"]:
+        raise Invalid("A link of a vault brings blobs only.")
+    change = change_in(body)
+    if change is None:
+        raise Invalid("A link is missing.")
+    return change_restore(access=access, vault_id=body["vault"], change=change)
 
 
 class InviteOpenView(APIView):

@@ -5,8 +5,17 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.wire import BytesField, IdField, StrictSerializer, TextField, UintField
-from vaults.crypto.links import MAX_ACCEPT, MAX_SIGNED
-from vaults.serializers import MAX_TEXT, BlobIn, GrantIn, OpeningIn, many
+from vaults.crypto.links import MAX_ACCEPT, MAX_ENTRIES, MAX_SIGNED
+from vaults.serializers import (
+    MAX_GRANTS,
+    MAX_OLDS,
+    MAX_TEXT,
+    BlobIn,
+    GrantIn,
+    OldIn,
+    OpeningIn,
+    many,
+)
 
 MAX_CHAINS = 10_000  # in a cursor
 
@@ -28,6 +37,15 @@ class LinkIn(StrictSerializer):
 class LinkOut(Shape):
     seq = UintField()
     hash = BytesField(32)
+
+
+class RestoreIn(StrictSerializer):
+    vault = IdField(allow_null=True)
+    link = BytesField(least=1, most=MAX_SIGNED)
+    openings = many(OpeningIn(), 2)
+    grants = many(GrantIn(), MAX_GRANTS)
+    olds = many(OldIn(), MAX_OLDS)
+    blobs = many(BlobIn(), MAX_ENTRIES)
 
 
 class InviteOpenIn(StrictSerializer):

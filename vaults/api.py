@@ -145,7 +145,7 @@ class OldsView(APIView):
         """Store former DEKs; whoever holds a right in the vault may."""
         access = require_vault(user=request.user, team_id=team_id, vault_id=vault_id)
         body = parse(shapes.OldsIn, request)
-        return Response({"stored": olds_store(access=access, olds=_olds(body["olds"]))})
+        return Response({"stored": olds_store(access=access, olds=olds_in(body["olds"]))})
 
 
 class HoldView(APIView):
@@ -248,7 +248,7 @@ def _apply(access: VaultAccess, change: Change | None, rotation: dict[str, Any] 
         brought = RotationIn(
             link=link_parse(rotation["link"], "team"),
             grants=grants_parse(grant_pairs(rotation["grants"])),
-            olds=_olds(rotation["olds"]),
+            olds=olds_in(rotation["olds"]),
         )
         return rotation_apply(access=access, rotation=brought, change=change)
     if change is None:
@@ -256,7 +256,8 @@ def _apply(access: VaultAccess, change: Change | None, rotation: dict[str, Any] 
     return change_apply(access=access, change=change)
 
 
-def _olds(olds: list[dict[str, Any]]) -> list[OldIn]:
+def olds_in(olds: list[dict[str, Any]]) -> list[OldIn]:
+    """Take former DEKs from a body."""
     return [OldIn(entry["from"], entry["to"], entry["blob"]) for entry in olds]
 
 

@@ -102,7 +102,7 @@ def member_add(*, access: TeamAccess, link: ParsedLink) -> Appended:
         if state is not None:
             rights_project(access.team_id, accept.member, state)
             vaults_project(state.held(accept.member), state)
-            _move_openings(access.team_id, accept)
+            openings_move(access.team_id, accept)
             link_record(access, link, Action.TEAM_MEMBER_ADDED, accept.member)
     return Appended(link.seq, link.hash, again=state is None)
 
@@ -118,7 +118,7 @@ def _check_clock(state: TeamState, accept: Accept) -> None:
         raise LinkRefused("T10.expired")
 
 
-def _move_openings(team_id: UUID, accept: Accept) -> None:
+def openings_move(team_id: UUID, accept: Accept) -> None:
     """What the invitee wrote becomes the member's: the name from the acceptance, the e-mail."""
     openings = Opening.objects.filter(team_id=team_id, invite=accept.invite, kind="email")
     openings.update(member_id=accept.member)

@@ -218,6 +218,11 @@ def test_a_body_of_another_kind_or_size_is_not_read(
     assert counts() == before
 
 
+def restore_body(link: bytes) -> dict[str, Any]:
+    nothing: dict[str, list[Any]] = {"openings": [], "grants": [], "olds": [], "blobs": []}
+    return {"vault": None, "link": link, **nothing}
+
+
 @pytest.mark.django_db
 def test_ids_of_another_team_reach_nothing(ana: Person, ids: dict[str, UUID]) -> None:
     other = World.begin("another team")
@@ -228,6 +233,7 @@ def test_ids_of_another_team_reach_nothing(ana: Person, ids: dict[str, UUID]) ->
     grant = cbor.loads(other.team.grant(other.founder, theirs, other.founder))
     committed = {"profile": {"email": bytes(32), "name": bytes(32)}}
     profile = other.team.sign(other.founder, "set_profile", committed)
+    purge = other.team.sign_change(other.founder, theirs, {other.item(): (1, None)})
     bodies = {
         f"{team}/hold": {"vaults": [theirs]},
         f"{team}/vaults/{UUID(bytes=theirs)}/olds": {
@@ -235,6 +241,8 @@ def test_ids_of_another_team_reach_nothing(ana: Person, ids: dict[str, UUID]) ->
         },
         f"{team}/grants": {"grants": [grant]},
         f"{team}/links": other.link_body(profile),
+        f"{team}/restore": restore_body(profile),
+        f"{team}/restore?vault": {**restore_body(purge), "vault": theirs},
     }
     before = counts()
     for path, body in bodies.items():

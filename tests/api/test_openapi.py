@@ -140,7 +140,7 @@ def _ids_as_text(body: Any) -> Any:
     if isinstance(body, dict):
         return {
             name: str(UUID(bytes=inner))
-            if name == "vault"
+            if name == "vault" and inner is not None
             else [str(UUID(bytes=vault)) for vault in inner]
             if name == "vaults"
             else _ids_as_text(inner)

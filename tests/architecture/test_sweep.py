@@ -98,6 +98,13 @@ def _links_body(house: House) -> dict[str, Any]:
     return house.world.link_body(signed)
 
 
+def _restore_body(house: House) -> dict[str, Any]:
+    """A link that the server was never sent is one that it lost."""
+    link = _links_body(house)["link"]
+    nothing: dict[str, list[Any]] = {"openings": [], "grants": [], "olds": [], "blobs": []}
+    return {"vault": None, "link": link, **nothing}
+
+
 def _changes_body(house: House) -> dict[str, Any]:
     return house.world.change_body(house.writer, house.vault, {house.world.item(): 1})
 
@@ -119,6 +126,7 @@ def _nobody(_house: House) -> list[Person]:
 CASES: dict[tuple[str, str], Case] = {
     # Every present member may knock: each may at least leave. What a role may sign, the fold says.
     ("links", "post"): Case(lambda h: h.plain, _links_body, _nobody),
+    ("restore", "post"): Case(lambda h: h.plain, _restore_body, _nobody),
     ("changes", "post"): Case(
         lambda h: h.writer, _changes_body, lambda h: [h.reader, h.plain, h.auditor]
     ),

@@ -101,14 +101,48 @@ def change_apply(*, access: VaultAccess, change: Change) -> Written:
         Invalid: blobs and entries do not match.
     """
     _check_shape(access, change)
-    head, items, team_head = _ground(access, change.link)
+    again = _stands_or_judged(access.team_id, access.vault_id, change)
+    if not again:
+        with unit_of_work():
+            change_write(access.team, access.vault_id, change)
+    return _written(change, None, again=again)
+
+
+def change_restore(*, access: TeamAccess, vault_id: UUID, change: Change) -> Written:
+    """Append a vault link that a restored backup has lost.
+
+    It is judged as when it was new. Any member may offer it, whoever signed it, but blobs are taken
+    from their author alone: the server cannot hold them against the link's hashes.
+
+    Raises:
+        AccessDenied: no such vault in the team. The rest as `change_apply`.
+    """
+    if change.link.chain != vault_id.bytes:
+        raise LinkRefused("T5.chain")
+    if change.blobs and change.link.actor != access.member_id:
+        raise LinkRefused("T2.actor")
+    _check_blobs(change)
+    again = _stands_or_judged(access.team_id, vault_id, change)
+    if not again:
+        with unit_of_work():
+            _swap_head(access, vault_id, change.link)
+            _store(access.team_id, vault_id, change)
+            link_record(access, change.link, Action.CHAIN_RESTORED, vault_id)
+    return _written(change, None, again=again)
+
+
+def _stands_or_judged(team_id: UUID, vault_id: UUID, change: Change) -> bool:
+    """Whether the link stands in the chain already; if not, it may come next.
+
+    Raises:
+        as `change_apply`.
+    """
+    head, items, team_head = _ground(team_id, vault_id, change.link)
     if _stands(change.link, head):
-        return _written(change, None, again=True)
-    with team_states.lend(access.team_id, team_head) as state:
+        return True
+    with team_states.lend(team_id, team_head) as state:
         _judge(state, head, items, change.link)
-    with unit_of_work():
-        change_write(access.team, access.vault_id, change)
-    return _written(change, None, again=False)
+    return False
 
 
 def rotation_apply(*, access: VaultAccess, rotation: RotationIn, change: Change | None) -> Written:
@@ -219,14 +253,16 @@ _GROUND: Final = """
 """
 
 
-def _ground(access: VaultAccess, link: ParsedLink) -> tuple[VaultHead, Items, tuple[int, bytes]]:
+def _ground(
+    team_id: UUID, vault_id: UUID, link: ParsedLink
+) -> tuple[VaultHead, Items, tuple[int, bytes]]:
     """Read all that a change is judged on, in one statement and so at one moment.
 
     Raises:
         AccessDenied: the vault is gone.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_GROUND, [_named(link), access.vault_id, access.team_id])
+        cursor.execute(_GROUND, [_named(link), vault_id, team_id])
         rows = cursor.fetchall()
     if not rows:
         raise AccessDenied
@@ -416,7 +452,7 @@ def _rotate(
         return True
     _store_rotation(access, state, rotation, sealed)
     if change is not None:
-        head, items, _team_head = _ground(access, change.link)
+        head, items, _team_head = _ground(access.team_id, access.vault_id, change.link)
         _judge(state, head, items, change.link)
     return False
 

@@ -49,6 +49,12 @@ def role_set(*, access: TeamAccess, link: ParsedLink) -> Appended:
     return _rights_change(access, link, Action.TEAM_ROLE_SET)
 
 
+def rights_apply(team_id: UUID, link: ParsedLink, state: TeamState) -> None:
+    """Write what a link that gives or takes rights changed, inside the caller's unit of work."""
+    rights_project(team_id, link.body["member"], state)
+    vaults_project(_vaults_of(link, state), state)
+
+
 def _rights_change(access: TeamAccess, link: ParsedLink, action: Action) -> Appended:
     def lock_cuts() -> None:
         if "cut" in link.body:
@@ -57,8 +63,7 @@ def _rights_change(access: TeamAccess, link: ParsedLink, action: Action) -> Appe
     with team_states.change(access.team_id) as changing, unit_of_work():
         state = team_commit(access=access, link=link, changing=changing, guard=lock_cuts)
         if state is not None:
-            rights_project(access.team_id, link.body["member"], state)
-            vaults_project(_vaults_of(link, state), state)
+            rights_apply(access.team_id, link, state)
             link_record(access, link, action, _subject(link))
     return Appended(link.seq, link.hash, again=state is None)
 

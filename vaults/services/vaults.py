@@ -94,6 +94,21 @@ def vaults_hold(*, access: TeamAccess, vaults: Sequence[UUID]) -> int:
     return int(until.timestamp() * 1000)
 
 
+def vault_insert(team_id: UUID, link: ParsedLink, state: TeamState) -> None:
+    """Write the row of a new vault, and its creator's right, inside the caller's unit of work."""
+    Vault.objects.create(
+        id=UUID(bytes=link.body["vault"]),
+        team_id=team_id,
+        seq=0,
+        head=link.hash,
+        seen_seq=link.seq,
+        epoch=1,
+        last_cut_seq=link.seq,
+        touched_seq=link.seq,
+    )
+    rights_project(team_id, link.actor, state)
+
+
 def _begin(
     access: TeamAccess, state: TeamState, link: ParsedLink, sealed: SealedGrants, change: Change
 ) -> None:
@@ -102,17 +117,7 @@ def _begin(
     if (grant.vault, grant.to) != (vault_id.bytes, access.fp):
         raise LinkRefused("T7.to")
     grant_check(state, grant)
-    Vault.objects.create(
-        id=vault_id,
-        team_id=access.team_id,
-        seq=0,
-        head=link.hash,
-        seen_seq=link.seq,
-        epoch=1,
-        last_cut_seq=link.seq,
-        touched_seq=link.seq,
-    )
-    rights_project(access.team_id, access.member_id, state)
+    vault_insert(access.team_id, link, state)
     grants_insert(access, sealed)
     link_record(access, link, Action.VAULT_CREATED, vault_id)
     first_change_judge(state, vault_id, change)

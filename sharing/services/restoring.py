@@ -1,0 +1,154 @@
+"""Taking back the team links that a restored backup has lost (design 5).
+
+Members' browsers keep what was signed in the last thirty days. What they offer is judged as when
+it was new: by the fold, in order, under compare-and-swap. Whoever offers it need not have signed
+it, and is who the audit names. No mail goes out, no quota counts and no clock is asked: all that
+happened once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from django.db import IntegrityError
+
+from accounts.access import TeamAccess
+from accounts.conflicts import Taken
+from accounts.errors import Invalid
+from accounts.models import Opening, User
+from accounts.services.team import (
+    Appended,
+    OpeningText,
+    link_record,
+    openings_store,
+    team_commit,
+)
+from accounts.team_chain import TeamState
+from accounts.team_state import team_states
+from audit.events import Action
+from audit.services import unit_of_work
+from sharing.models import Acceptance, Invite
+from sharing.services.joining import openings_move
+from vaults.crypto.grants import ParsedGrant
+from vaults.crypto.links import Accept, ParsedLink
+from vaults.services.grants import SealedGrants, grant_check, grants_insert, grants_seal
+from vaults.services.heads import cut_heads_check, rights_project, vaults_project
+from vaults.services.members import rights_apply
+from vaults.services.olds import OldIn, olds_insert
+from vaults.services.vaults import vault_insert
+
+GIVES_OR_TAKES = frozenset({"verify", "vault_grant", "vault_revoke", "remove_member"})
+
+
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """What lay beside a link and is offered with it, as far as the offering client has it."""
+
+    openings: Sequence[OpeningText]
+    grants: Sequence[ParsedGrant]
+    olds: Sequence[OldIn]
+
+
+def team_link_restore(*, access: TeamAccess, link: ParsedLink, companions: Companions) -> Appended:
+    """Append a team link that somebody signed before the server lost it.
+
+    Args:
+        access: of who offers it.
+        link: the next one of the team's chain.
+        companions: openings that open its commitments, grants that the fold allows after it, and
+            with a rotation the former DEK. Those whose grant is missing count as pending.
+
+    Raises:
+        as `team_commit`; HeadMoved also for a vault whose cut head is not reached.
+        Invalid: a companion does not fit, or the account that it adds is not in the backup.
+        Taken: a row that it makes is there already. KmsUnavailable: nothing was written.
+    """
+    if link.accept is not None and not _has_account(link.accept):
+        raise Invalid("The account of this acceptance is not on this server.")
+    sealed = grants_seal(access.team_id, companions.grants)
+    # The fold asks for the signer's rights; the caller's own are not used.
+    signer = replace(access, member_id=link.actor)
+
+    def lock_cuts() -> None:
+        if "cut" in link.body:
+            cut_heads_check(access.team_id, link)
+
+    try:
+        with team_states.change(access.team_id) as changing, unit_of_work():
+            state = team_commit(access=signer, link=link, changing=changing, guard=lock_cuts)
+            if state is not None:
+                _store_openings(access.team_id, link, companions.openings)
+                _apply(access.team_id, link, state)
+                _hand(access, link, state, sealed, companions.olds)
+                link_record(access, link, Action.CHAIN_RESTORED, access.team_id)
+    except IntegrityError:
+        raise Taken from None
+    return Appended(link.seq, link.hash, again=state is None)
+
+
+def _has_account(accept: Accept) -> bool:
+    return User.objects.filter(pk=UUID(bytes=accept.account)).exists()
+
+
+def _apply(team_id: UUID, link: ParsedLink, state: TeamState) -> None:
+    """Write the rows that the link is about, as its own service does."""
+    if link.accept is not None:
+        rights_project(team_id, link.accept.member, state)
+        vaults_project(state.held(link.accept.member), state)
+        openings_move(team_id, link.accept)
+    elif link.type == "invite_revoke":
+        Acceptance.objects.filter(invite_id=link.body["invite"]).delete()
+    elif link.type == "vault_create":
+        vault_insert(team_id, link, state)
+    elif link.type == "vault_rotate":
+        vaults_project([link.body["vault"]], state)
+    elif link.type in GIVES_OR_TAKES or (
+        link.type == "set_role" and link.body["role"] == "auditor"
+    ):
+        rights_apply(team_id, link, state)
+
+
+def _store_openings(team_id: UUID, link: ParsedLink, openings: Sequence[OpeningText]) -> None:
+    """Store those texts that the backup does not have."""
+    salts = [opening.salt for opening in openings]
+    stored = Opening.objects.filter(team_id=team_id, salt__in=salts).values_list("salt", flat=True)
+    known = {bytes(salt) for salt in stored}
+    fresh = [opening for opening in openings if opening.salt not in known]
+    commitments, member, invite = _committed(link)
+    openings_store(
+        team_id=team_id, openings=fresh, commitments=commitments, member_id=member, invite=invite
+    )
+    if invite is not None:
+        email = next((opening.text for opening in fresh), None)
+        Invite.objects.create(hash=invite, team_id=team_id, email=email)
+
+
+def _committed(link: ParsedLink) -> tuple[dict[str, bytes], bytes | None, bytes | None]:
+    """The commitments of a link, and whose they are: a member's, or an invite's."""
+    if link.type == "invite":
+        return {"email": link.body["email"]}, None, link.hash
+    if link.type == "set_profile":
+        return link.body["profile"], link.actor, None
+    if link.accept is not None:
+        return {"name": link.accept.profile["name"]}, link.accept.member, None
+    return {}, None, None
+
+
+def _hand(
+    access: TeamAccess,
+    link: ParsedLink,
+    state: TeamState,
+    sealed: SealedGrants,
+    olds: Sequence[OldIn],
+) -> None:
+    """Store grants and former DEKs that were offered."""
+    for grant in sealed.grants:
+        grant_check(state, grant)
+    if sealed.grants:
+        grants_insert(access, sealed)
+    if not olds:
+        return
+    if link.type != "vault_rotate":
+        raise Invalid("Former keys come with a rotation.")
+    vault_id = UUID(bytes=link.body["vault"])
+    olds_insert(access, vault_id, olds, newest=link.body["epoch"])

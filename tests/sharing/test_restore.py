@@ -1,0 +1,220 @@
+"""POST teams/{team}/restore: what a restored backup has lost comes back from members' browsers.
+
+A link that the builder has and the server was never sent is, to the server, one that it lost.
+"""
+
+import os
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core import mail
+from django.core.management import call_command
+
+from accounts.models import Opening, Team
+from audit.models import AuditEvent
+from sharing.models import Invite
+from tests.chains import Invitation, Person
+from tests.world import World, blob, revision_hash, user_of
+from vaults.crypto import cbor
+from vaults.crypto.profile import commitment
+from vaults.models import Grant, Item, OldDek, Vault
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    return World.begin()
+
+
+def team_body(link: bytes, **more: Any) -> dict[str, Any]:
+    nothing: dict[str, list[Any]] = {"openings": [], "grants": [], "olds": [], "blobs": []}
+    return {"vault": None, "link": link, **nothing, **more}
+
+
+def vault_body(vault: bytes, link: bytes, blobs: int) -> dict[str, Any]:
+    return team_body(link, vault=UUID(bytes=vault).bytes, blobs=[blob() for _ in range(blobs)])
+
+
+def check() -> str:
+    out = StringIO()
+    call_command("chain_check", stdout=out)
+    return out.getvalue()
+
+
+@dataclass
+class Lost:
+    """A team of which the backup has the beginning, and what was signed after it, in order."""
+
+    world: World
+    vault: bytes
+    ana: Person
+    bob: Person
+    invitation: Invitation
+    opening: dict[str, Any]
+    offers: list[tuple[Person, dict[str, Any]]] = field(default_factory=list)
+
+    def team(self, by: Person, **more: Any) -> None:
+        """The builder's last team link was lost; `by` will offer it."""
+        self.offers.append((by, team_body(self.world.team.links[-1], **more)))
+
+    def change(self, by: Person, entries: dict[bytes, tuple[int, bytes | None]]) -> None:
+        self.world.team.change(by, self.vault, entries)
+        kept = sum(content is not None for _revision, content in entries.values())
+        link = self.world.team.vaults[self.vault].links[-1]
+        self.offers.append((by, vault_body(self.vault, link, kept)))
+
+    def offer(self) -> list[int]:
+        return [self.world.post(by, "restore", body).status_code for by, body in self.offers]
+
+
+@pytest.fixture
+def lost(world: World) -> Lost:
+    """Every type of link was signed after the backup; most are offered by somebody else."""
+    team, founder = world.team, world.founder
+    vault = world.vault_create(founder)
+    ana, bob = world.recruit("ana", {vault: "write"}), world.recruit("bob", {vault: "read"})
+    mallory = world.recruit("mallory", {vault: "read"}, via="mail")
+    carl, salt = team.person("carl"), os.urandom(32)
+    opening: dict[str, Any] = {"kind": "email", "salt": salt, "text": user_of(carl).email}
+    invitation = team.invite(founder, email=commitment(salt, "email", opening["text"]))
+    story = Lost(world, vault, ana, bob, invitation, opening)
+    story.team(bob, openings=[opening])
+    team.add_member(founder, invitation, carl)
+    story.team(bob)
+    item, other = world.item(), world.item()
+    story.change(ana, {item: (1, revision_hash(item, 1)), other: (1, revision_hash(other, 1))})
+    team.verify(founder, mallory)
+    story.team(bob)
+    team.vault_grant(founder, vault, mallory, "write")
+    story.team(bob)
+    team.vault_revoke(founder, vault, mallory)
+    story.team(bob)
+    team.remove_member(founder, ana)
+    story.team(bob)
+    team.vault_rotate(founder, vault)
+    grants = [cbor.loads(team.grant(founder, vault, to)) for to in (founder, bob)]
+    olds = [{"from": 1, "to": 2, "blob": bytes(113)}]
+    story.team(founder, grants=grants, olds=olds)
+    story.change(founder, {item: (2, revision_hash(item, 2)), other: (2, None)})
+    team.invite_revoke(founder, team.invite(founder))
+    story.offers.append((bob, team_body(team.links[-2])))
+    story.team(bob)
+    team.set_role(founder, carl, "auditor")
+    story.team(bob)
+    team.set_profile(founder)
+    story.team(carl)
+    team.vault_create(founder)
+    story.team(bob)
+    return story
+
+
+def test_all_of_it_comes_back_in_order_and_the_rows_are_what_the_chains_fold_to(lost: Lost) -> None:
+    assert lost.offer() == [201] * len(lost.offers)
+
+    assert check() == "1 teams: the rows are what the chains fold to\n"
+    assert Team.objects.get().seq == lost.world.team.state.seq
+    assert Vault.objects.get(pk=UUID(bytes=lost.vault)).seq == 3
+    assert Item.objects.filter(overview=None).count() == 1
+    assert Grant.objects.filter(epoch=2).count() == 2
+    assert OldDek.objects.get().uploader == lost.world.founder.member
+    email = Opening.objects.get(kind="email", text=lost.opening["text"])
+    assert email.invite == lost.invitation.hash
+    assert Invite.objects.get(hash=lost.invitation.hash).email == lost.opening["text"]
+    events = AuditEvent.objects.filter(action="chain.restored")
+    assert events.count() == len(lost.offers)
+    offered_by = events.order_by("seq").values_list("actor_id", flat=True)
+    assert list(offered_by) == [UUID(bytes=by.account) for by, _body in lost.offers]
+    assert mail.outbox == []
+
+
+def test_again_it_is_there_already_and_nothing_is_written_twice(lost: Lost) -> None:
+    lost.offer()
+    before = AuditEvent.objects.count()
+    (last, body) = lost.offers[-1]
+    assert lost.world.post(last, "restore", body).status_code == 200
+    assert AuditEvent.objects.count() == before
+
+
+def test_what_is_not_the_next_link_has_to_wait(lost: Lost) -> None:
+    """The change was signed on a team head that the server has not reached, and so was the cut."""
+    answers = [lost.world.post(by, "restore", body) for by, body in lost.offers[1:]]
+    assert {answer.status_code for answer in answers} <= {404, 409, 422}
+    assert not AuditEvent.objects.filter(action="chain.restored").exists()
+
+
+def test_blobs_are_taken_from_their_author_alone(lost: Lost) -> None:
+    world = lost.world
+    for by, body in lost.offers[:2]:
+        assert world.post(by, "restore", body).status_code == 201
+    _ana, body = lost.offers[2]
+
+    answer = world.post(world.founder, "restore", body)
+    assert (answer.status_code, answer.json()["refusal"]) == (422, "T2.actor")
+    assert Vault.objects.get(pk=UUID(bytes=lost.vault)).seq == 1
+    assert world.post(lost.ana, "restore", body).status_code == 201
+
+
+def test_a_purge_has_no_blob_and_comes_from_anybody(world: World) -> None:
+    vault = world.vault_create(world.founder)
+    bob, item = world.recruit("bob"), world.item()
+    world.write(world.founder, vault, {item: 1})
+    world.team.change(world.founder, vault, {item: (2, None)})
+    link = world.team.vaults[vault].links[-1]
+    assert world.post(bob, "restore", vault_body(vault, link, 0)).status_code == 201
+    assert Item.objects.get(pk=UUID(bytes=item)).overview is None
+
+
+def forged(world: World) -> bytes:
+    """A link whose signature is another one's."""
+    good = cbor.loads(world.team.sign(world.founder, "set_profile", profile(world)))
+    good["sigs"][0]["sig"] = bytes(64)
+    return cbor.dumps(good)
+
+
+def profile(world: World) -> dict[str, Any]:
+    return {"profile": {"email": world.founder.profile["email"], "name": os.urandom(32)}}
+
+
+def test_a_link_is_judged_as_when_it_was_new(world: World) -> None:
+    bob = world.recruit("bob")
+    cases = {
+        "T1.sig": forged(world),
+        "T2.subject": world.team.sign(
+            bob, "remove_member", {"cut": [], "member": bob.member[::-1]}
+        ),
+        "T3.type": world.team.sign(world.founder, "reset_key", {}),
+    }
+    for refusal, link in cases.items():
+        answer = world.post(bob, "restore", team_body(link))
+        assert (answer.status_code, answer.json()["refusal"]) == (422, refusal)
+    assert not AuditEvent.objects.filter(action="chain.restored").exists()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"blobs": [blob()]},
+        {"olds": [{"from": 1, "to": 2, "blob": bytes(113)}]},
+        {"openings": [{"kind": "name", "salt": bytes(32), "text": "Mallory"}]},
+    ],
+    ids=["a blob", "a former key", "a name that opens nothing"],
+)
+def test_what_does_not_belong_to_the_link_writes_nothing(
+    world: World, more: dict[str, Any]
+) -> None:
+    link = world.team.sign(world.founder, "set_profile", profile(world))
+    answer = world.post(world.founder, "restore", team_body(link, **more))
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert Team.objects.get().seq == 0
+
+
+def test_an_account_that_the_backup_does_not_have_is_not_added(world: World) -> None:
+    invitation = world.invite(world.founder)
+    world.team.add_member(world.founder, invitation, world.team.person("nobody"))
+    answer = world.post(world.founder, "restore", team_body(world.team.links[-1]))
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert Team.objects.get().seq == 1
