@@ -17,7 +17,6 @@ from accounts.access import TeamAccess, require_member
 from accounts.errors import Invalid
 from accounts.schema import problems
 from accounts.services.team import Appended, OpeningText, link_parse, profile_set
-from accounts.wire import CborRenderer
 from sharing import serializers as shapes
 from sharing.selectors import waiting_by_team
 from sharing.services.invites import invite_accept, invite_open
@@ -36,7 +35,7 @@ from vaults.services.members import (
     vault_revoke,
 )
 from vaults.services.vaults import vault_create
-from vaults.sync import Cursor, sync_heads, sync_records
+from vaults.sync import Cursor, sync_heads, sync_records, sync_view
 
 Body = dict[str, Any]
 Door = Callable[[TeamAccess, ParsedLink, Body], Appended]
@@ -231,44 +230,38 @@ class CborSeqRenderer(BaseRenderer):
 class SyncView(APIView):
     """What is new, for the whole account."""
 
-    renderer_classes = (CborRenderer, CborSeqRenderer)
+    renderer_classes = (CborSeqRenderer,)
     max_body_bytes: ClassVar = MIB
 
     @extend_schema(
+        request=shapes.SyncIn,
         parameters=[OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER)],
         responses={
-            (200, "application/cbor"): OpenApiTypes.BINARY,
-            304: OpenApiResponse(description="Nothing is new."),
-            **problems("kms_unavailable", safe=True),
-        },
-    )
-    def get(self, request: Request) -> HttpResponse:
-        """Serve the heads of all chains, or 304. The KEKs are asked for first."""
-        body, etag = sync_heads(account_of(request))
-        if request.headers.get("If-None-Match") == etag:
-            response = HttpResponse(status=304)
-        else:
-            response = HttpResponse(body, content_type=CborRenderer.media_type)
-        response.headers["ETag"] = etag
-        response.headers["Cache-Control"] = "private, no-cache"
-        return response
-
-    @extend_schema(
-        request=shapes.SyncIn,
-        responses={
             (200, "application/cbor-seq"): OpenApiTypes.BINARY,
+            304: OpenApiResponse(description="Nothing is new; the body was not read."),
             **problems("kms_unavailable"),
         },
     )
     def post(self, request: Request) -> HttpResponse:
-        """Serve what lies behind a cursor, as a CBOR sequence."""
-        body = parse(shapes.SyncIn, request)
-        seen = body["cursor"]
-        cursor = Cursor(
-            teams={entry["team"]: (entry["seq"], entry.get("stir")) for entry in seen["teams"]},
-            vaults={entry["vault"]: entry["seq"] for entry in seen["vaults"]},
-        )
-        records = sync_records(account_of(request), cursor, body["parts"], waiting_by_team)
-        response = HttpResponse(b"".join(records), content_type=CborSeqRenderer.media_type)
-        response.headers["Cache-Control"] = "no-store"
+        """Serve the heads of all chains and what lies behind a cursor, or 304.
+
+        The KEKs are asked for first. The answer is a CBOR sequence.
+        """
+        view = sync_view(account_of(request))
+        heads, etag = sync_heads(view)
+        if request.headers.get("If-None-Match") == etag:
+            response = HttpResponse(status=304)
+        else:
+            body = parse(shapes.SyncIn, request)
+            records = sync_records(view, _cursor(body["cursor"]), body["parts"], waiting_by_team)
+            content = b"".join([heads, *records])
+            response = HttpResponse(content, content_type=CborSeqRenderer.media_type)
+        response.headers["ETag"] = etag
         return response
+
+
+def _cursor(seen: Body) -> Cursor:
+    return Cursor(
+        teams={entry["team"]: (entry["seq"], entry.get("stir")) for entry in seen["teams"]},
+        vaults={entry["vault"]: entry["seq"] for entry in seen["vaults"]},
+    )

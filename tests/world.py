@@ -10,7 +10,7 @@ What is named after a link signs it, sends it and expects 201. `post` and `get` 
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -110,12 +110,12 @@ class World:
             return f"/api/v1/{path}"
         return f"/api/v1/teams/{self.id}/{path}"
 
-    def post(self, person: Person, path: str, body: Any) -> Any:
+    def post(self, person: Person, path: str, body: Any, **headers: str) -> Any:
         data = cbor.dumps(body)
-        return self.client(person).post(self.url(path), data, content_type=CBOR)
+        return self.client(person).post(self.url(path), data, content_type=CBOR, headers=headers)
 
-    def get(self, person: Person, path: str, **headers: str) -> Any:
-        return self.client(person).get(self.url(path), headers=headers)
+    def get(self, person: Person, path: str) -> Any:
+        return self.client(person).get(self.url(path))
 
     # Team links.
 
@@ -249,10 +249,28 @@ class World:
     def sync(
         self, person: Person, parts: list[str], cursor: dict[str, Any] | None = None
     ) -> list[Any]:
-        body = {"cursor": cursor or {"teams": [], "vaults": []}, "parts": parts}
-        answer = self.post(person, "sync", body)
+        """What a sync brings behind the heads."""
+        answer = self.poll(person, cursor, parts)
         assert answer.status_code == 200, answer.content
-        return records(answer)
+        heads, *found = records(answer)
+        assert heads[0] == "heads", heads
+        return found
+
+    def poll(
+        self,
+        person: Person,
+        cursor: dict[str, Any] | None = None,
+        parts: Sequence[str] = ("teams", "items", "links"),
+        etag: str = "",
+    ) -> Any:
+        """Ask whether anything moved since the answer that bore this tag."""
+        body = {"cursor": cursor or {"teams": [], "vaults": []}, "parts": list(parts)}
+        return self.post(person, "sync", body, **({"If-None-Match": etag} if etag else {}))
+
+    def heads(self, person: Person) -> dict[str, Any]:
+        """How far each chain is, as a sync says it."""
+        found: dict[str, Any] = records(self.poll(person))[0][1]
+        return found
 
 
 def _as_person(member: Any) -> Any:

@@ -1,7 +1,7 @@
-"""What a client has not seen yet: heads for the poll, records for what is behind them.
+"""What a client has not seen yet: the heads of all chains, and records of what lies behind them.
 
 Every query is over all teams or all vaults at once, so their number does not grow. A team whose
-KEK cannot be had is an error record; nothing else of it is served, and the rest is.
+KEK cannot be had is an error among the heads; nothing else of it is served, and the rest is.
 """
 
 import hashlib
@@ -90,35 +90,22 @@ def sync_view(user: User) -> View:
     return View(teams, open_vaults, by_version, frozenset(t for t in shut if t is not None))
 
 
-def sync_heads(user: User) -> tuple[bytes, str]:
-    """Return the heads as CBOR, and their ETag. No item is touched."""
-    view = sync_view(user)
-    body = cbor.dumps(
-        {
-            "teams": [_team_head(team, view) for team in view.teams],
-            "vaults": [
-                {
-                    "hash": vault.head,
-                    "seq": vault.seq,
-                    "team": vault.team_id.bytes,
-                    "vault": vault.id.bytes,
-                }
-                for vault in view.vaults
-            ],
-        }
-    )
-    return body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+def sync_heads(view: View) -> tuple[bytes, str]:
+    """Return the first record, how far each chain is, and its ETag. No item is touched."""
+    vaults = [
+        {"hash": vault.head, "seq": vault.seq, "team": vault.team_id.bytes, "vault": vault.id.bytes}
+        for vault in view.vaults
+    ]
+    teams = [_team_head(team, view) for team in view.teams]
+    record = cbor.dumps(["heads", {"teams": teams, "vaults": vaults}])
+    return record, f'"{hashlib.sha256(record).hexdigest()[:32]}"'
 
 
 def sync_records(
-    user: User, cursor: Cursor, parts: Collection[str], find_waiting: FindWaiting
+    view: View, cursor: Cursor, parts: Collection[str], find_waiting: FindWaiting
 ) -> Iterator[bytes]:
-    """Yield CBOR records, in the order of the parts: teams, items, links; then the end."""
-    view = sync_view(user)
+    """Yield what follows the heads, in the order teams, items, links; then the end."""
     if "teams" in parts:
-        for team in view.teams:
-            if team.id in view.shut:
-                yield cbor.dumps(["error", {"code": "kms_unavailable", "team": team.id.bytes}])
         open_teams = [team for team in view.teams if _is_behind(team, cursor, view)]
         seqs = {team: seen[0] for team, seen in cursor.teams.items()}
         yield from team_records(open_teams, seqs, view.keks, find_waiting)

@@ -35,12 +35,11 @@ class Session:
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    def post(self, url: str, data: bytes, content_type: str) -> Raw:
-        assert content_type == "application/cbor", content_type
+    def post(self, url: str, data: bytes, content_type: str, headers: dict[str, str]) -> Raw:
+        assert (content_type, headers) == ("application/cbor", {}), (content_type, headers)
         return self.client.raw("POST", _path(url), data)
 
-    def get(self, url: str, headers: dict[str, str]) -> Raw:
-        assert not headers, headers
+    def get(self, url: str) -> Raw:
         return self.client.raw("GET", _path(url))
 
 

@@ -1,4 +1,4 @@
-"""GET and POST sync: what is new, and how much is asked of the database."""
+"""The sync: what is new, and how much is asked of the database."""
 
 from typing import Any
 from unittest.mock import patch
@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.kek import kek_flush
-from tests.world import World, blob, decoded
+from tests.world import World, blob, records
 from vaults.kms import registry
 from vaults.kms.base import KmsUnavailable
 
@@ -61,7 +61,7 @@ def test_a_new_browser_gets_teams_items_and_links(world: World, vault: bytes) ->
 def test_a_poll_sends_the_changed_item_and_nothing_else(world: World, vault: bytes) -> None:
     other, item = world.vault_create(world.founder), world.item()
     world.write(world.founder, vault, {world.item(): 1})
-    team = decoded(world.get(world.founder, "sync"))["teams"][0]
+    team = world.heads(world.founder)["teams"][0]
     cursor = cursor_of(world, vault, other, stir=team["stir"])
     world.write(world.founder, vault, {item: 1})
 
@@ -81,30 +81,51 @@ def test_a_purged_item_comes_without_blobs(world: World, vault: bytes) -> None:
     assert items[2] == [[item, 2, 1, world.founder.member, None, None]]
 
 
-def test_the_heads_are_304_until_something_moves(world: World, vault: bytes) -> None:
-    first = world.get(world.founder, "sync")
-    again = world.get(world.founder, "sync", **{"If-None-Match": first["ETag"]})
+def test_the_heads_stand_first_and_name_the_chains_that_one_may_read(
+    world: World, vault: bytes
+) -> None:
+    heads = world.heads(world.recruit("ana"))
+    assert heads["vaults"] == []
+    assert [(head["team"], head["hash"]) for head in heads["teams"]] == [
+        (world.id.bytes, world.team.state.head)
+    ]
+    chain = world.team.vaults[vault].state
+    assert world.heads(world.founder)["vaults"] == [
+        {"vault": vault, "team": world.id.bytes, "seq": chain.seq, "hash": chain.head}
+    ]
+
+
+def test_a_poll_is_304_until_something_moves(world: World, vault: bytes) -> None:
+    cursor = cursor_of(world, vault)
+    first = world.poll(world.founder, cursor)
+    again = world.poll(world.founder, cursor, etag=first["ETag"])
     world.write(world.founder, vault, {world.item(): 1})
-    moved = world.get(world.founder, "sync", **{"If-None-Match": first["ETag"]})
+    moved = world.poll(world.founder, cursor, etag=first["ETag"])
 
     assert (first.status_code, again.status_code, moved.status_code) == (200, 304, 200)
     assert again.content == b""
-    assert decoded(moved)["vaults"][0]["seq"] == 2
+    assert (first["ETag"], moved["ETag"] != first["ETag"]) == (again["ETag"], True)
+    kinds = [record[0] for record in records(moved)]
+    assert kinds == ["heads", "team", "vault", "items", "links", "end"]
 
 
 def test_a_poll_touches_no_item_and_its_queries_do_not_grow(world: World, vault: bytes) -> None:
-    world.get(world.founder, "sync")
-    with CaptureQueriesContext(connection) as before:
-        world.get(world.founder, "sync")
+    def poll() -> CaptureQueriesContext:
+        etag = world.poll(world.founder)["ETag"]
+        with CaptureQueriesContext(connection) as asked:
+            assert world.poll(world.founder, etag=etag).status_code == 304
+        return asked
+
+    before = poll()
     world.write(world.founder, vault, {world.item(): 1 for _ in range(50)})
     for name in "abc":
         world.recruit(name, {vault: "read"})
     world.vault_create(world.founder)
-    with CaptureQueriesContext(connection) as after:
-        world.get(world.founder, "sync")
+    after = poll()
 
     assert len(after) == len(before)
-    assert not any("vaults_item" in query["sql"] for query in after)
+    for table in ("vaults_item", "vaults_vaultlink", "accounts_teamlink", "vaults_grant"):
+        assert not any(table in query["sql"] for query in after), table
 
 
 def test_a_full_sync_asks_no_more_for_more_items_members_and_vaults(
@@ -162,6 +183,7 @@ def test_c5_a_team_without_its_kek_is_an_error_and_the_rest_is_served(
         invitation = place.invite(place.founder, {target: "read"}, email="ana@example.org")
         place.team.add_member(place.founder, invitation, ana)
         place.push(place.founder)
+    etag = world.poll(ana)["ETag"]
     kek_flush(world.id)
     decrypt = type(registry.current()).decrypt
 
@@ -171,13 +193,14 @@ def test_c5_a_team_without_its_kek_is_an_error_and_the_rest_is_served(
         return decrypt(kms, key_id=key_id, blob=blob, context=context)
 
     with patch.object(type(registry.current()), "decrypt", refuse):
-        polled = decoded(world.get(ana, "sync"))
-        found = world.sync(ana, ALL)
+        polled = world.poll(ana, etag=etag)
         shut = world.get(ana, f"vaults/{UUID(bytes=vault)}/items/{UUID(bytes=vault)}")
 
-    assert {"team": world.id.bytes, "error": "kms_unavailable"} in polled["teams"]
-    assert [entry["vault"] for entry in polled["vaults"]] == [other_vault]
-    assert found[0] == ["error", {"team": world.id.bytes, "code": "kms_unavailable"}]
+    assert polled.status_code == 200, "304 would say that nothing has changed"
+    (_, heads), *found = records(polled)
+    assert {"team": world.id.bytes, "error": "kms_unavailable"} in heads["teams"]
+    assert [entry["vault"] for entry in heads["vaults"]] == [other_vault]
+    assert [record[1]["team"] for record in found if record[0] == "team"] == [other.id.bytes]
     assert [record[1]["vault"] for record in found if record[0] == "vault"] == [other_vault]
     assert vault not in [record[1] for record in found if record[0] in {"items", "links"}]
     assert (shut.status_code, shut.json()["code"]) == (503, "kms_unavailable")

@@ -35,10 +35,6 @@ export class Applier {
 
     /** Teams, their texts and keys. */
     async teams(delta: Delta): Promise<void> {
-        for (const { team } of delta.errors) {
-            const book = this.#books.teams.get(team)
-            if (book !== undefined) book.isKmsUnavailable = true
-        }
         for (const record of delta.teams) await this.#team(record)
     }
 

@@ -80,16 +80,15 @@ export interface LinksRecord {
     readonly links: readonly Bytes[]
 }
 
-/** What one or several answers of `POST sync` amount to. */
+/** What lies behind my cursor. */
 export interface Delta {
     readonly teams: TeamRecord[]
-    readonly errors: { team: string; code: string }[]
     readonly vaults: Map<string, VaultRecord>
     readonly items: Map<string, ItemRow[]>
     readonly links: Map<string, LinksRecord[]>
 }
 
-/** What `GET sync` says: which chains there are, and how far. */
+/** The first record of an answer: which chains there are, and how far. */
 export interface Heads {
     readonly teams: readonly (HeadRow & { team: string; stir: number })[]
     readonly unavailable: readonly string[]
@@ -196,21 +195,19 @@ function readItem(value: unknown): ItemRow {
     }
 }
 
-export function emptyDelta(): Delta {
-    return { teams: [], errors: [], vaults: new Map(), items: new Map(), links: new Map() }
-}
-
-/** Add the records of one answer. @throws {CoreFailure} `server`, also if the last record is missing. */
-export function readRecords(values: readonly unknown[], delta: Delta): void {
-    const last = values.at(-1)
-    if (!Array.isArray(last) || last[0] !== "end") throw new CoreFailure("server")
-    for (const value of values.slice(0, -1)) readRecord(asList(value), delta)
+/** The records of one answer. @throws {CoreFailure} `server`, also if the first or the last record is missing. */
+export function readAnswer(values: readonly unknown[]): { heads: Heads; delta: Delta } {
+    const records = values.map(asList)
+    const [first, last] = [records[0], records.at(-1)]
+    if (first?.[0] !== "heads" || last?.[0] !== "end") throw new CoreFailure("server")
+    const delta: Delta = { teams: [], vaults: new Map(), items: new Map(), links: new Map() }
+    for (const record of records.slice(1, -1)) readRecord(record, delta)
+    return { heads: readHeads(first[1]), delta }
 }
 
 function readRecord(record: readonly unknown[], delta: Delta): void {
     const [kind, first, second, third] = record
     if (kind === "team") delta.teams.push(readTeam(asMap(first)))
-    else if (kind === "error") delta.errors.push(readError(asMap(first)))
     else if (kind === "vault") delta.vaults.set(id(asMap(first)["vault"]), readVault(asMap(first)))
     else if (kind === "items")
         append(delta.items, id(first), asList(second).filter(hasOverview).map(readItem))
@@ -220,17 +217,13 @@ function readRecord(record: readonly unknown[], delta: Delta): void {
     } else throw new CoreFailure("server")
 }
 
-function readError(fields: Answer): { team: string; code: string } {
-    return { team: id(fields["team"]), code: asText(fields["code"]) }
-}
-
 function append<T>(into: Map<string, T[]>, key: string, more: T[]): void {
     const there = into.get(key)
     if (there === undefined) into.set(key, more)
     else for (const one of more) there.push(one)
 }
 
-export function readHeads(value: unknown): Heads {
+function readHeads(value: unknown): Heads {
     const fields = asMap(value)
     const teams = asList(fields["teams"]).map(asMap)
     const whole = teams.filter((team) => team["error"] === undefined)

@@ -7,8 +7,8 @@ import type { Books } from "./books.ts"
 import { mark } from "./marks.ts"
 import type { Mutex } from "./mutex.ts"
 import type { Delta, Heads } from "./records.ts"
-import { emptyDelta, readHeads, readRecords } from "./records.ts"
-import { decodeSequence, type Server } from "./transport.ts"
+import { readAnswer } from "./records.ts"
+import { CBOR_SEQUENCE, decodeSequence, type Server } from "./transport.ts"
 
 type Part = "teams" | "items" | "links"
 const ALL: readonly Part[] = ["teams", "items", "links"]
@@ -35,27 +35,24 @@ export class Sync {
         this.#state = state
     }
 
-    /** One round. True if anything was fetched. */
-    async run(): Promise<boolean> {
+    /** One round: one request, or two if nothing is here yet. */
+    async run(): Promise<void> {
         const known = this.#known()
-        const first = known.teams.size === 0 && this.#etag === null ? this.#begin(known) : null
-        const headers = this.#etag === null ? {} : { "if-none-match": this.#etag }
-        const response = await this.#server.raw("GET", "sync", null, headers)
-        if (response.status === 304) return false
-        const heads = readHeads(decodeSequence(response.body)[0])
+        const isFirst = known.teams.size === 0
+        const answer = await this.#ask(known, isFirst ? ["teams", "items"] : ALL, this.#etag)
+        if (answer === null) return
+        const { heads, delta } = answer
         this.#judgeHeads(heads, known)
         for (const team of this.#books.teams.values())
             team.isKmsUnavailable = heads.unavailable.includes(team.id)
-        const isNew = this.#isNew(heads)
-        if (isNew) {
-            await (first === null ? this.#fetch(known) : this.#fetchFirst(known, first))
+        if (this.#isNew(heads)) {
+            await (isFirst ? this.#applyFirst(known, delta) : this.#apply(delta))
             mark("verified")
         }
         this.#applier.judge(heads)
         // Only now: had the round failed half-way, the next one must not be told that nothing changed.
-        this.#etag = response.headers.get("etag") ?? null
+        this.#etag = answer.etag
         this.#suspect(heads)
-        return isNew
     }
 
     /** Forget the tag, so that the next round asks in full. */
@@ -63,8 +60,7 @@ export class Sync {
         this.#etag = null
     }
 
-    async #fetch(known: Known): Promise<void> {
-        const delta = await this.#ask(known, ALL)
+    async #apply(delta: Delta): Promise<void> {
         await this.#state.run(async () => {
             await this.#applier.teams(delta)
             await this.#applier.items(delta)
@@ -72,38 +68,33 @@ export class Sync {
         })
     }
 
-    /** A first load does not wait for the heads: everything is asked for, whatever they are. */
-    #begin(known: Known): Promise<Delta> {
-        const first = this.#ask(known, ["teams", "items"])
-        // It may come to nothing if the heads do; then nobody waits for it.
-        first.catch(() => undefined)
-        return first
-    }
-
     /** Names and rows are on the page before the links have come. */
-    async #fetchFirst(known: Known, first: Promise<Delta>): Promise<void> {
-        const delta = await first
-        const links = this.#ask(known, ["links"])
-        links.catch(() => undefined)
+    async #applyFirst(known: Known, delta: Delta): Promise<void> {
+        const asked = this.#ask(known, ["links"], null)
+        asked.catch(() => undefined)
         await this.#state.run(async () => {
             await this.#applier.teams(delta)
             await this.#applier.items(delta)
         })
-        const all = { ...delta, links: (await links).links }
-        await this.#state.run(() => this.#applier.links(all))
+        const links = (await asked)?.delta.links ?? new Map()
+        await this.#state.run(() => this.#applier.links({ ...delta, links }))
     }
 
-    async #ask(known: Known, parts: readonly Part[]): Promise<Delta> {
+    /** What lies behind the cursor, or null if the heads are still those of the tag. */
+    async #ask(known: Known, parts: readonly Part[], etag: string | null) {
         const teams = [...known.teams].map(([team, seq]) => {
             const stir = this.#books.teams.get(team)?.extras.stir ?? -1
             return { team: unhex(team), seq, ...(stir < 0 ? {} : { stir }) }
         })
         const vaults = [...known.vaults].map(([vault, seq]) => ({ vault: unhex(vault), seq }))
         const body = encode({ cursor: { teams, vaults }, parts })
-        const response = await this.#server.raw("POST", "sync", body, { accept: "application/cbor-seq" })
-        const delta = emptyDelta()
-        readRecords(decodeSequence(response.body), delta)
-        return delta
+        const headers = { accept: CBOR_SEQUENCE, ...(etag === null ? {} : { "if-none-match": etag }) }
+        const response = await this.#server.raw("POST", "sync", body, headers)
+        if (response.status === 304) return null
+        return {
+            ...readAnswer(decodeSequence(response.body)),
+            etag: response.headers.get("etag") ?? null,
+        }
     }
 
     #known(): Known {
