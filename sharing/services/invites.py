@@ -15,6 +15,7 @@ from accounts.models import Opening, TeamLink, User
 from accounts.services.team import OpeningText, opening_check, team_lock, team_stir
 from accounts.team_chain import Invite as FoldedInvite
 from accounts.team_chain import TeamState
+from accounts.team_chain.step import need
 from accounts.team_state import team_states
 from audit.events import Action, Scope
 from audit.services import record, unit_of_work
@@ -100,19 +101,17 @@ def invite_accept(
         raise InviteOtherEmail
     try:
         parsed = parse_accept(accept)
+        with team_states.lend(row.team_id) as state:
+            folded = state.invites[invite]
+            standing = _standing(user, row, state, folded)
+            if standing == JOINED:
+                return standing
+            _judge(state, folded, parsed, user)
+        said = accept_message(accept)
+        need(verify_signature(folded.body["key"], said, by_invite), "T10.sig_invite")
+        need(verify_signature(parsed.identity, said, by_identity), "T10.sig_identity")
     except Refused as verdict:
         raise LinkRefused(verdict.refusal) from None
-    with team_states.lend(row.team_id) as state:
-        folded = state.invites[invite]
-        standing = _standing(user, row, state, folded)
-        if standing == JOINED:
-            return standing
-        _judge(state, folded, parsed, user)
-    said = accept_message(accept)
-    if not verify_signature(folded.body["key"], said, by_invite):
-        raise LinkRefused("T10.sig_invite")
-    if not verify_signature(parsed.identity, said, by_identity):
-        raise LinkRefused("T10.sig_identity")
     opening_check(name, parsed.profile["name"])
     row_values = {
         "team_id": row.team_id,
@@ -176,20 +175,15 @@ def _judge(state: TeamState, folded: FoldedInvite, accept: Accept, user: User) -
     """What the fold will ask of the `add_member`, in its order.
 
     Raises:
-        LinkRefused.
+        Refused.
     """
-    checks = (
-        ("T10.team", accept.team == state.id),
-        ("T10.invite", accept.invite == folded.hash),
-        ("T10.email", accept.profile["email"] == folded.body["email"]),
-        ("T10.member", accept.member not in state.members),
-        ("T10.account", accept.account == user.pk.bytes),
-        ("T10.account", state.member_by_account(accept.account) is None),
-        ("T10.fp", state.member_by_fp(fingerprint(accept.identity, accept.box)) is None),
-    )
-    for refusal, holds in checks:
-        if not holds:
-            raise LinkRefused(refusal)
+    need(accept.team == state.id, "T10.team")
+    need(accept.invite == folded.hash, "T10.invite")
+    need(accept.profile["email"] == folded.body["email"], "T10.email")
+    need(accept.member not in state.members, "T10.member")
+    need(accept.account == user.pk.bytes, "T10.account")
+    need(state.member_by_account(accept.account) is None, "T10.account")
+    need(state.member_by_fp(fingerprint(accept.identity, accept.box)) is None, "T10.fp")
 
 
 def _openings(user: User | AnonymousUser, row: Invite, inviter: bytes) -> list[Opening]:

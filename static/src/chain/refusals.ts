@@ -105,8 +105,6 @@ export const REFUSALS = {
     "R13.vault": "The server shows a vault that no log of yours carries.",
     "R7.open": "An item does not open at its place.",
     "R7.hash": "An item is not what its author wrote.",
-    "T6.key": "A key that the server shows differs from the team's log.",
-    "T9.rotate": "A write would have used a key of the vault that is closed.",
     "R18.length": "A key is of the wrong length.",
 } as const satisfies Record<string, string>
 

@@ -12,7 +12,7 @@ export interface RefusalWords {
 
 const OLDER = new Set(["T4.older"])
 const JOIN = new Set(["T10.link", "F8.short"])
-const STOPPED = new Set(["R1.recipient", "T6.key", "T9.rotate"])
+const STOPPED = new Set(["R1.recipient"])
 const UNKNOWN = new Set(["R13.team", "R13.vault"])
 const FORK = new Set(["T4.fork", "T4.cut", "R23.genesis", "T15.cut", "T15.backdated"])
 const ACCOUNT = new Set(["A3.server_key", "A4.bundle", "R10.kdf", "R17.bundle", "R17.keyring", "S4.keys"])
