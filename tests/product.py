@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,8 +36,13 @@ class Product:
 
     def web(self) -> list[psutil.Process]:
         """Return the web server's processes, workers included."""
-        children = self.process.children(recursive=True)
-        return [child for child in children if any("granian" in word for word in child.cmdline())]
+        found = []
+        for child in self.process.children(recursive=True):
+            # Some other child may end just now.
+            with suppress(psutil.NoSuchProcess):
+                if any("granian" in word for word in child.cmdline()):
+                    found.append(child)
+        return found
 
     def mail_to(self, address: str, pattern: str) -> str:
         """Wait for a mail to `address` whose body matches; return the first group.

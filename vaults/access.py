@@ -15,7 +15,7 @@ from vaults.models import Right
 
 # One statement: these rows are asked for at every request to a vault.
 _ACCESS: Final = """
-    SELECT m.member_id, m.fp, m.role, m.verified, h."right",
+    SELECT m.member_id, m.fp, m.role, m.verified, h."right", v.number,
         k.id, k.deployment_id, k.version, k.blob, k.master_key_id, k.flushed
     FROM accounts_member m
     JOIN vaults_vault v ON v.team_id = m.team_id AND v.id = %s
@@ -39,6 +39,7 @@ class VaultAccess:
 
     team: TeamAccess
     vault_id: UUID
+    vault_number: int  # what items and links name the vault by
     right: Right
 
     @property
@@ -65,10 +66,10 @@ def require_vault(
         raise AccessDenied
     if row[4] < at_least:
         raise AccessDenied
-    with lend(_kek(team_id, row[5:])):
+    with lend(_kek(team_id, row[6:])):
         pass
     team = TeamAccess(team_id, user.pk, bytes(row[0]), bytes(row[1]), Role(row[2]), row[3])
-    return VaultAccess(team, vault_id, Right(row[4]))
+    return VaultAccess(team, vault_id, row[5], Right(row[4]))
 
 
 def require_member_and_kek(*, user: User | AnonymousUser, team_id: UUID) -> tuple[TeamAccess, Kek]:

@@ -1,13 +1,16 @@
 """Vaults: the signed chain of each, what was folded from it, blobs and grants.
 
 What is folded here is a projection: clients never take recipients, rights or epochs from it.
-Ids of teams stand on every row, so that each query can be scoped without a join. All blobs are
+Items and links, of which there is one for each secret, name their vault by its `number` and their
+team through it: 4 bytes for 32 (README.md says what that buys). The order of their columns is that
+of the table: fixed sizes first, then the blobs, which begin at multiples of four. All blobs are
 `STORAGE EXTERNAL` (migration 0002): compressing ciphertext costs time and gains nothing.
 """
 
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Func, Value
 
 from accounts.models import Team
 
@@ -24,6 +27,12 @@ class Vault(models.Model):
     """A vault chain: its head, the lock under which it grows, and what the next link must meet."""
 
     id = models.UUIDField(primary_key=True, editable=False)  # UUIDv7, chosen by the client
+    # Of this database alone: no client ever sees it.
+    number = models.IntegerField(
+        unique=True,
+        editable=False,
+        db_default=Func(Value("vaults_vault_number"), function="nextval"),
+    )
     team = models.ForeignKey(Team, models.PROTECT, related_name="vaults")
     seq = models.IntegerField()
     head = models.BinaryField()  # hash of the last link, at first that of its vault_create
@@ -48,9 +57,15 @@ class VaultLink(models.Model):
     """
 
     pk = models.CompositePrimaryKey("vault_id", "seq")
-    vault = models.ForeignKey(Vault, models.PROTECT, related_name="links", db_index=False)
+    vault = models.ForeignKey(
+        Vault,
+        models.PROTECT,
+        to_field="number",
+        db_column="vault_number",
+        related_name="links",
+        db_index=False,
+    )
     seq = models.IntegerField()
-    team_id = models.UUIDField()
     signed = models.BinaryField()
 
     def __str__(self) -> str:
@@ -78,40 +93,38 @@ class VaultMember(models.Model):
 
 
 class Item(models.Model):
-    """An item as it is now: what a list needs. Details lie in `Revision`."""
+    """An item as it is now, both parts of it. Replaced revisions lie in `Revision`."""
 
     id = models.UUIDField(primary_key=True, editable=False)  # UUIDv7, chosen by the client
     # The only index that a sync needs: what changed since a link is named by the links after it,
     # and an index on `link_seq` would be written at every change.
-    vault = models.ForeignKey(Vault, models.PROTECT, related_name="items")
-    team_id = models.UUIDField()
+    vault = models.ForeignKey(
+        Vault, models.PROTECT, to_field="number", db_column="vault_number", related_name="items"
+    )
     revision = models.IntegerField()
     epoch = models.IntegerField()  # of the DEK over both blobs
     link_seq = models.IntegerField()  # the vault link that wrote this revision
-    author = models.BinaryField()  # member id, 16 bytes: the actor of that link
     # Null after a purge, which keeps the row: no revision may follow.
-    c_details = models.BinaryField(null=True)  # commitment, 32 bytes
+    details = models.BinaryField(null=True)  # sealed
     overview = models.BinaryField(null=True)  # sealed
+    author = models.BinaryField()  # member id, 16 bytes: the actor of that link
+    c_details = models.BinaryField(null=True)  # commitment, 32 bytes
 
     def __str__(self) -> str:
         return f"{self.id} revision {self.revision}"
 
 
 class Revision(models.Model):
-    """The details of one revision; of a replaced one also what `Item` held of it.
-
-    So no blob is stored twice, and writing a revision moves the old overview here.
-    """
+    """A revision that another one replaced, moved here from its item's row."""
 
     pk = models.CompositePrimaryKey("item_id", "revision")
     item = models.ForeignKey(Item, models.PROTECT, related_name="revisions", db_index=False)
     revision = models.IntegerField()
-    team_id = models.UUIDField()
-    details = models.BinaryField()  # sealed
-    epoch = models.IntegerField(null=True)
-    author = models.BinaryField(null=True)
-    c_details = models.BinaryField(null=True)
-    overview = models.BinaryField(null=True)
+    epoch = models.IntegerField()
+    details = models.BinaryField()
+    overview = models.BinaryField()
+    author = models.BinaryField()
+    c_details = models.BinaryField()
 
     def __str__(self) -> str:
         return f"{self.item_id} revision {self.revision}"

@@ -9,17 +9,19 @@ from django.db import connection
 from accounts.errors import AccessDenied
 from vaults.access import VaultAccess
 
-_COLUMNS: Final = """
-    r.revision, COALESCE(r.epoch, i.epoch), COALESCE(r.author, i.author),
-    COALESCE(r.overview, i.overview), COALESCE(r.c_details, i.c_details)
+_COLUMNS: Final = "{0}.revision, {0}.epoch, {0}.author, {0}.overview, {0}.c_details"
+_NEWEST: Final = """
+    FROM vaults_item i
+    WHERE i.vault_number = %(vault)s AND i.id = %(item)s AND i.details IS NOT NULL
 """
-# What a replaced revision had in its item's row was moved beside its details.
-_FROM: Final = """
+_REPLACED: Final = """
     FROM vaults_item i JOIN vaults_revision r ON r.item_id = i.id
-    WHERE i.vault_id = %s AND i.id = %s
+    WHERE i.vault_number = %(vault)s AND i.id = %(item)s
 """
-_ONE: Final = f"SELECT {_COLUMNS}, r.details {_FROM} AND r.revision = COALESCE(%s, i.revision)"
-_ALL: Final = f"SELECT {_COLUMNS} {_FROM} ORDER BY r.revision"
+_OF_ITEM, _OF_REVISION = _COLUMNS.format("i"), _COLUMNS.format("r")
+_ONE_NEWEST: Final = f"SELECT {_OF_ITEM}, i.details {_NEWEST}"
+_ONE_REPLACED: Final = f"SELECT {_OF_REVISION}, r.details {_REPLACED} AND r.revision = %(revision)s"
+_ALL: Final = f"SELECT {_OF_ITEM} {_NEWEST} UNION ALL SELECT {_OF_REVISION} {_REPLACED} ORDER BY 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,15 @@ def item_revision(*, access: VaultAccess, item_id: UUID, revision: int | None) -
     Raises:
         AccessDenied: no such item or revision in this vault, or it was purged.
     """
+    values: dict[str, Any] = {
+        "vault": access.vault_number,
+        "item": item_id,
+        "revision": revision,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_ONE, [access.vault_id, item_id, revision])
-        row = cursor.fetchone()
+        row = cursor.execute(_ONE_NEWEST, values).fetchone()
+        if row is not None and revision not in (None, row[0]):
+            row = cursor.execute(_ONE_REPLACED, values).fetchone()
     if row is None:
         raise AccessDenied
     return _revision(row, bytes(row[5]))
@@ -55,7 +63,7 @@ def item_revisions(*, access: VaultAccess, item_id: UUID) -> list[ItemRevision]:
         AccessDenied: no such item in this vault, or it was purged.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_ALL, [access.vault_id, item_id])
+        cursor.execute(_ALL, {"vault": access.vault_number, "item": item_id})
         rows = cursor.fetchall()
     if not rows:
         raise AccessDenied

@@ -35,7 +35,7 @@ _TEAMS: Final = """
 """
 # Vaults in which I hold a right, and all of a team that I administer, for their chains.
 _VAULTS: Final = """
-    SELECT v.id, v.team_id, v.seq, v.head, COALESCE(h."right", 0)
+    SELECT v.id, v.number, v.team_id, v.seq, v.head, COALESCE(h."right", 0)
     FROM accounts_member m
     JOIN vaults_vault v ON v.team_id = m.team_id
     LEFT JOIN vaults_vaultmember h ON h.vault_id = v.id AND h.member_id = m.member_id
@@ -50,6 +50,7 @@ class MyVault:
     """A vault whose chain I may read; its blobs only with a right."""
 
     id: UUID
+    number: int  # what items and links name the vault by
     team_id: UUID
     seq: int
     head: bytes
@@ -81,7 +82,8 @@ def sync_view(user: User) -> View:
         teams = [MyTeam.from_row(row) for row in cursor.fetchall()]
         cursor.execute(_VAULTS, [user.pk])
         vaults = [
-            MyVault(row[0], row[1], row[2], bytes(row[3]), row[4]) for row in cursor.fetchall()
+            MyVault(row[0], row[1], row[2], row[3], bytes(row[4]), row[5])
+            for row in cursor.fetchall()
         ]
     keks = keks_of(team.id for team in teams)
     shut = frozenset(kek.team_id for kek in keks if _is_shut(kek))
@@ -150,10 +152,10 @@ def _is_behind(team: MyTeam, cursor: Cursor, view: View) -> bool:
 
 
 _LINKS: Final = """
-    SELECT uuid_send(l.vault_id), l.signed
-    FROM unnest(%s::uuid[], %s::int[]) AS c(id, seq)
-    JOIN vaults_vaultlink l ON l.vault_id = c.id AND l.seq > c.seq
-    ORDER BY l.vault_id, l.seq
+    SELECT l.vault_number, l.signed
+    FROM unnest(%s::int[], %s::int[]) AS c(number, seq)
+    JOIN vaults_vaultlink l ON l.vault_number = c.number AND l.seq > c.seq
+    ORDER BY l.vault_number, l.seq
 """
 
 
@@ -162,11 +164,18 @@ def _links(vaults: list[MyVault], cursor: Cursor, *, wanted: bool) -> dict[UUID,
     read = [vault for vault in vaults if wanted or _is_near(vault, cursor)]
     if not read:
         return {}
-    found: dict[bytes, list[bytes]] = defaultdict(list)
-    ids = [vault.id for vault in read]
-    for vault_id, signed in _binary(_LINKS, [ids, [cursor.vaults.get(v, 0) for v in ids]]):
-        found[vault_id].append(signed)
-    return {UUID(bytes=vault_id): links for vault_id, links in found.items()}
+    found: dict[int, list[bytes]] = defaultdict(list)
+    for number, signed in _binary(_LINKS, _places(read, cursor)):
+        found[number].append(signed)
+    return {vault.id: found[vault.number] for vault in read if vault.number in found}
+
+
+def _places(vaults: list[MyVault], cursor: Cursor) -> list[list[int]]:
+    """The numbers of the vaults, and of each the seq that the client has."""
+    return [
+        [vault.number for vault in vaults],
+        [cursor.vaults.get(vault.id, 0) for vault in vaults],
+    ]
 
 
 def _is_near(vault: MyVault, cursor: Cursor) -> bool:
@@ -175,16 +184,16 @@ def _is_near(vault: MyVault, cursor: Cursor) -> bool:
 
 
 _ITEM_COLUMNS: Final = (
-    "uuid_send(i.vault_id), uuid_send(i.id), i.revision, i.epoch, i.author, i.c_details, i.overview"
+    "i.vault_number, uuid_send(i.id), i.revision, i.epoch, i.author, i.c_details, i.overview"
 )
 _ITEMS_BY_VAULT: Final = f"""
     SELECT {_ITEM_COLUMNS}
-    FROM unnest(%s::uuid[], %s::int[]) AS c(id, seq)
-    JOIN vaults_item i ON i.vault_id = c.id AND i.link_seq > c.seq
+    FROM unnest(%s::int[], %s::int[]) AS c(number, seq)
+    JOIN vaults_item i ON i.vault_number = c.number AND i.link_seq > c.seq
 """  # noqa: S608 - constants only
 _ITEMS_BY_ID: Final = f"""
     SELECT {_ITEM_COLUMNS}
-    FROM vaults_item i WHERE i.id = ANY(%s) AND i.vault_id = ANY(%s)
+    FROM vaults_item i WHERE i.id = ANY(%s) AND i.vault_number = ANY(%s)
 """  # noqa: S608
 
 
@@ -193,20 +202,18 @@ def _item_records(
 ) -> Iterator[bytes]:
     near = [vault for vault in vaults if _is_near(vault, cursor)]
     far = [vault for vault in vaults if not _is_near(vault, cursor)]
-    rows: dict[bytes, list[cbor_rows.ItemRow]] = defaultdict(list)
+    rows: dict[int, list[cbor_rows.ItemRow]] = defaultdict(list)
     if near:
         changed = {item for vault in near for link in links[vault.id] for item in _named(link)}
         ids = [UUID(bytes=item) for item in changed]
-        for vault_id, *row in _binary(_ITEMS_BY_ID, [ids, [vault.id for vault in near]]):
-            rows[vault_id].append(row)
+        for number, *row in _binary(_ITEMS_BY_ID, [ids, [vault.number for vault in near]]):
+            rows[number].append(row)
     if far:
-        ids = [vault.id for vault in far]
-        seqs = [cursor.vaults.get(vault, 0) for vault in ids]
-        for vault_id, *row in _binary(_ITEMS_BY_VAULT, [ids, seqs]):
-            rows[vault_id].append(row)
+        for number, *row in _binary(_ITEMS_BY_VAULT, _places(far, cursor)):
+            rows[number].append(row)
     for vault in vaults:
         yield _vault_record(vault)
-        for chunk in cbor_rows.chunks(rows[vault.id.bytes], BATCH):
+        for chunk in cbor_rows.chunks(rows[vault.number], BATCH):
             yield cbor_rows.record("items", cbor_rows.b16(vault.id.bytes), cbor_rows.items(chunk))
 
 

@@ -126,11 +126,12 @@ class Thief:
 
     def parts(self) -> Iterator[dict[str, Any]]:
         """Yield every sealed part in the database, with its place."""
+        columns = "i.id AS item, v.id AS vault, v.team_id AS team, {0}.revision, {0}.epoch,"
+        columns += " {0}.author, {0}.overview, {0}.details"
+        items = "FROM vaults_item i JOIN vaults_vault v ON v.number = i.vault_number"
         yield from self.rows(
-            "SELECT i.id AS item, i.vault_id AS vault, i.team_id AS team, r.revision,"
-            " coalesce(r.epoch, i.epoch) AS epoch, coalesce(r.author, i.author) AS author,"
-            " coalesce(r.overview, i.overview) AS overview, r.details"
-            " FROM vaults_revision r JOIN vaults_item i ON i.id = r.item_id"
+            f"SELECT {columns.format('i')} {items} WHERE i.details IS NOT NULL UNION ALL"
+            f" SELECT {columns.format('r')} {items} JOIN vaults_revision r ON r.item_id = i.id"
         )
 
     def open_all(self, deks: dict[tuple[UUID, int], Dek]) -> list[Opened]:

@@ -13,37 +13,15 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='Item',
-            fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('team_id', models.UUIDField()),
-                ('revision', models.IntegerField()),
-                ('epoch', models.IntegerField()),
-                ('link_seq', models.IntegerField()),
-                ('author', models.BinaryField()),
-                ('c_details', models.BinaryField(null=True)),
-                ('overview', models.BinaryField(null=True)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Revision',
-            fields=[
-                ('pk', models.CompositePrimaryKey('item_id', 'revision', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('revision', models.IntegerField()),
-                ('team_id', models.UUIDField()),
-                ('details', models.BinaryField()),
-                ('epoch', models.IntegerField(null=True)),
-                ('author', models.BinaryField(null=True)),
-                ('c_details', models.BinaryField(null=True)),
-                ('overview', models.BinaryField(null=True)),
-                ('item', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='vaults.item')),
-            ],
+        # Before the table whose column takes its numbers here; owned by it in 0002.
+        migrations.RunSQL(
+            "CREATE SEQUENCE vaults_vault_number AS integer", "DROP SEQUENCE vaults_vault_number"
         ),
         migrations.CreateModel(
             name='Vault',
             fields=[
                 ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ('number', models.IntegerField(db_default=models.Func(models.Value('vaults_vault_number'), function='nextval'), editable=False, unique=True)),
                 ('seq', models.IntegerField()),
                 ('head', models.BinaryField()),
                 ('seen_seq', models.BigIntegerField()),
@@ -56,19 +34,40 @@ class Migration(migrations.Migration):
                 ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='vaults', to='accounts.team')),
             ],
         ),
-        migrations.AddField(
-            model_name='item',
-            name='vault',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='vaults.vault'),
-        ),
         migrations.CreateModel(
             name='VaultLink',
             fields=[
                 ('pk', models.CompositePrimaryKey('vault_id', 'seq', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('vault', models.ForeignKey(db_column='vault_number', db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='links', to='vaults.vault', to_field='number')),
                 ('seq', models.IntegerField()),
-                ('team_id', models.UUIDField()),
                 ('signed', models.BinaryField()),
-                ('vault', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='links', to='vaults.vault')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Item',
+            fields=[
+                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ('vault', models.ForeignKey(db_column='vault_number', on_delete=django.db.models.deletion.PROTECT, related_name='items', to='vaults.vault', to_field='number')),
+                ('revision', models.IntegerField()),
+                ('epoch', models.IntegerField()),
+                ('link_seq', models.IntegerField()),
+                ('details', models.BinaryField(null=True)),
+                ('overview', models.BinaryField(null=True)),
+                ('author', models.BinaryField()),
+                ('c_details', models.BinaryField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Revision',
+            fields=[
+                ('pk', models.CompositePrimaryKey('item_id', 'revision', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('item', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='vaults.item')),
+                ('revision', models.IntegerField()),
+                ('epoch', models.IntegerField()),
+                ('details', models.BinaryField()),
+                ('overview', models.BinaryField()),
+                ('author', models.BinaryField()),
+                ('c_details', models.BinaryField()),
             ],
         ),
         migrations.CreateModel(

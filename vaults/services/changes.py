@@ -125,8 +125,7 @@ def change_restore(*, access: TeamAccess, vault_id: UUID, change: Change) -> Wri
     again = _stands_or_judged(access.team_id, vault_id, change)
     if not again:
         with unit_of_work():
-            _swap_head(access, vault_id, change.link)
-            _store(access.team_id, vault_id, change)
+            _store(_swap_head(access, vault_id, change.link), change)
             link_record(access, change.link, Action.CHAIN_RESTORED, vault_id)
     return _written(change, None, again=again)
 
@@ -165,8 +164,8 @@ def rotation_apply(*, access: VaultAccess, rotation: RotationIn, change: Change 
 
 def change_write(access: TeamAccess, vault_id: UUID, change: Change) -> None:
     """Swap the head and store the blobs, inside the caller's unit of work, after the judgement."""
-    _swap_head(access, vault_id, change.link)
-    _store(access.team_id, vault_id, change)
+    number = _swap_head(access, vault_id, change.link)
+    _store(number, change)
     record(
         action=Action.ITEM_CHANGED,
         scope=Scope.team(access.team_id),
@@ -234,7 +233,7 @@ def _stands(link: ParsedLink, head: VaultHead) -> bool:
         HeadMoved: other bytes are, or the place is not reached.
     """
     if link.seq <= head.seq:
-        stored = VaultLink.objects.filter(vault_id=head.id, seq=link.seq)
+        stored = VaultLink.objects.filter(vault__id=head.id, seq=link.seq)
         signed = stored.values_list("signed", flat=True).first()
         if signed is not None and bytes(signed) == link.signed:
             return True
@@ -245,10 +244,10 @@ def _stands(link: ParsedLink, head: VaultHead) -> bool:
 
 _GROUND: Final = """
     SELECT v.id, v.seq, v.head, v.seen_seq, v.last_cut_seq, v.held_until, v.held_by,
-        t.seq, t.head, i.id, i.revision, i.overview IS NULL
+        t.seq, t.head, i.id, i.revision, i.c_details IS NULL
     FROM vaults_vault v
     JOIN accounts_team t ON t.id = v.team_id
-    LEFT JOIN vaults_item i ON i.vault_id = v.id AND i.id = ANY(%s)
+    LEFT JOIN vaults_item i ON i.vault_number = v.number AND i.id = ANY(%s)
     WHERE v.id = %s AND v.team_id = %s
 """
 
@@ -310,11 +309,15 @@ _SWAP: Final = """
     WHERE id = %(vault)s AND seq = %(seq)s - 1 AND head = %(prev)s
         AND last_cut_seq <= %(seen)s AND seen_seq <= %(seen)s
         AND (held_until IS NULL OR held_until <= now() OR held_by = %(member)s)
+    RETURNING number
 """
 
 
-def _swap_head(access: TeamAccess, vault_id: UUID, link: ParsedLink) -> None:
+def _swap_head(access: TeamAccess, vault_id: UUID, link: ParsedLink) -> int:
     """Compare and swap; if that fails, say why.
+
+    Returns:
+        The vault's number.
 
     Raises:
         HeadMoved, StaleSeen, Held.
@@ -330,8 +333,10 @@ def _swap_head(access: TeamAccess, vault_id: UUID, link: ParsedLink) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(_SWAP, values)
-        if cursor.rowcount == 1:
-            return
+        row = cursor.fetchone()
+    if row is not None:
+        number: int = row[0]
+        return number
     head = vault_head_read(access.team_id, vault_id)
     if (link.seq, link.prev) != (head.seq + 1, head.head):
         raise HeadMoved(vault_id, head.seq, head.head)
@@ -339,8 +344,8 @@ def _swap_head(access: TeamAccess, vault_id: UUID, link: ParsedLink) -> None:
     raise StaleSeen
 
 
-# The old overview moves beside its details, the new revision takes the item's row. All parts of
-# one statement see the rows as they were before it.
+# The item's row moves to the revisions, the new revision takes its place. All parts of one
+# statement see the rows as they were before it.
 _STORE: Final = """
     WITH entry AS (
         SELECT * FROM unnest(
@@ -348,33 +353,32 @@ _STORE: Final = """
             %(commitments)s::bytea[], %(details)s::bytea[]
         ) AS e(id, revision, overview, c_details, details)
     ), link AS (
-        INSERT INTO vaults_vaultlink (vault_id, seq, team_id, signed)
-        VALUES (%(vault)s, %(seq)s, %(team)s, %(signed)s)
+        INSERT INTO vaults_vaultlink (vault_number, seq, signed)
+        VALUES (%(vault)s, %(seq)s, %(signed)s)
     ), moved AS (
-        UPDATE vaults_revision r
-        SET overview = i.overview, c_details = i.c_details, author = i.author, epoch = i.epoch
+        INSERT INTO vaults_revision
+            (item_id, revision, epoch, author, c_details, overview, details)
+        SELECT i.id, i.revision, i.epoch, i.author, i.c_details, i.overview, i.details
         FROM vaults_item i JOIN entry e ON e.id = i.id
-        WHERE i.vault_id = %(vault)s AND r.item_id = i.id AND r.revision = i.revision
+        WHERE i.vault_number = %(vault)s
     ), stored AS (
         INSERT INTO vaults_item AS i
-            (id, vault_id, team_id, revision, epoch, link_seq, author, c_details, overview)
-        SELECT id, %(vault)s, %(team)s, revision, %(epoch)s, %(seq)s, %(author)s,
-            c_details, overview
+            (id, vault_number, revision, epoch, link_seq, author, c_details, overview, details)
+        SELECT id, %(vault)s, revision, %(epoch)s, %(seq)s, %(author)s,
+            c_details, overview, details
         FROM entry
         ON CONFLICT (id) DO UPDATE
         SET revision = EXCLUDED.revision, epoch = EXCLUDED.epoch, link_seq = EXCLUDED.link_seq,
-            author = EXCLUDED.author, c_details = EXCLUDED.c_details, overview = EXCLUDED.overview
-        WHERE i.vault_id = EXCLUDED.vault_id
+            author = EXCLUDED.author, c_details = EXCLUDED.c_details,
+            overview = EXCLUDED.overview, details = EXCLUDED.details
+        WHERE i.vault_number = EXCLUDED.vault_number
         RETURNING id
-    ), detailed AS (
-        INSERT INTO vaults_revision (item_id, revision, team_id, details)
-        SELECT e.id, e.revision, %(team)s, e.details FROM entry e JOIN stored s ON s.id = e.id
     )
     SELECT count(*) FROM stored
 """
 
 
-def _store(team_id: UUID, vault_id: UUID, change: Change) -> None:
+def _store(vault_number: int, change: Change) -> None:
     """Store link and blobs in one statement, and purge in two more.
 
     Raises:
@@ -383,8 +387,7 @@ def _store(team_id: UUID, vault_id: UUID, change: Change) -> None:
     link = change.link
     kept = [entry for entry in link.body["entries"] if entry[2] is not None]
     values = {
-        "vault": vault_id,
-        "team": team_id,
+        "vault": vault_number,
         "seq": link.seq,
         "signed": link.signed,
         "epoch": link.body["epoch"],
@@ -400,25 +403,25 @@ def _store(team_id: UUID, vault_id: UUID, change: Change) -> None:
         if cursor.fetchone()[0] != len(kept):
             raise Taken
     if len(kept) != len(link.body["entries"]):
-        _purge(vault_id, link)
+        _purge(vault_number, link)
 
 
 _PURGE: Final = """
     UPDATE vaults_item i
     SET revision = e.revision, link_seq = %s, author = %s, epoch = %s,
-        overview = NULL, c_details = NULL
+        overview = NULL, details = NULL, c_details = NULL
     FROM unnest(%s::uuid[], %s::int[]) AS e(id, revision)
-    WHERE i.id = e.id AND i.vault_id = %s
+    WHERE i.id = e.id AND i.vault_number = %s
 """
 
 
-def _purge(vault_id: UUID, link: ParsedLink) -> None:
+def _purge(vault_number: int, link: ParsedLink) -> None:
     """Delete all blobs of the items that the link purges; their rows stay, so that none returns."""
     purged = [entry for entry in link.body["entries"] if entry[2] is None]
     ids = [UUID(bytes=entry[0]) for entry in purged]
     values = [link.seq, link.actor, link.body["epoch"], ids, [entry[1] for entry in purged]]
     with connection.cursor() as cursor:
-        cursor.execute(_PURGE, [*values, vault_id])
+        cursor.execute(_PURGE, [*values, vault_number])
         cursor.execute("DELETE FROM vaults_revision WHERE item_id = ANY(%s)", [ids])
 
 
