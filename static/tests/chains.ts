@@ -80,8 +80,18 @@ export class TeamBuilder {
     readonly vaults: VaultKit[] = []
     readonly state: TeamState
 
-    constructor(founder: Person = new Person("olive"), kind: "team" | "personal" = "team") {
+    /** @param known - a team that is there already, to go on from; it is changed. */
+    constructor(
+        founder: Person = new Person("olive"),
+        kind: "team" | "personal" = "team",
+        known: TeamState | null = null,
+    ) {
         this.founder = founder
+        if (known !== null) {
+            this.id = known.id
+            this.state = known
+            return
+        }
         const { account, keyring, member, profile } = founder
         const keys = { box: keyring.box.public, identity: keyring.identity.public, suite: 1 }
         const name = profileCommitment("team", "Orchard", this.nameSalt)

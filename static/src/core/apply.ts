@@ -13,10 +13,11 @@ import { TeamBook } from "./books.ts"
 import { breathe } from "./clock.ts"
 import type { PinBook } from "./pins.ts"
 import type { Delta, Heads, ItemRow, LinksRecord, TeamRecord } from "./records.ts"
-import { fillRings } from "./ring.ts"
+import { fillRings, isWhole } from "./ring.ts"
 import { openRows, settleLate, settleRows } from "./rows.ts"
 import type { View } from "./view.ts"
 
+const UNKNOWN = -1 // as a team's stir: nothing of it is here yet
 const SLICE = 12 // ms of folding before messages and timers are let through
 
 export class Applier {
@@ -57,6 +58,7 @@ export class Applier {
         if (book.isFrozen) return
         this.#syncVaults(book)
         await fillRings(this.#books, book, this.#me.keyring)
+        if (!isWhole(book)) book.extras = { ...book.extras, stir: UNKNOWN }
     }
 
     async #foldTeam(start: TeamState | null, links: readonly Bytes[]) {
@@ -89,7 +91,9 @@ export class Applier {
         const account = hex(this.#me.account)
         const mine = [...state.members.values()].filter((member) => member.account === account)
         if (hex(state.id) !== team || mine.length === 0) {
-            this.#books.refuse("R13.team", { team }, { head: hex(state.head), seq: state.seq })
+            // A chain that breaks before I come in is broken; whether it is mine nobody can say.
+            const why = hex(state.id) === team ? refusal : null
+            this.#books.refuse(why ?? "R13.team", { team }, { head: hex(state.head), seq: state.seq })
             return null
         }
         const book = new TeamBook(state, account)

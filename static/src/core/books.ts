@@ -184,6 +184,11 @@ export class Books {
         this.refusals.set([id, team, vault, item].join("/"), { id, team, vault, item, report })
     }
 
+    /** Was this team refused as a whole? One that is not in the books is then not asked for again. */
+    hasRefused(team: string): boolean {
+        return [...this.refusals.values()].some((one) => one.team === team && one.vault === null)
+    }
+
     freezeTeam(team: TeamBook, id: RefusalId, facts: Readonly<Record<string, string | number>>): void {
         if (team.isFrozen) return
         team.refusal = id

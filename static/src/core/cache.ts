@@ -13,6 +13,7 @@ import type { Me } from "./account.ts"
 import type { Books } from "./books.ts"
 import { TeamBook, VaultBook } from "./books.ts"
 import type { Extras } from "./records.ts"
+import { isFalse } from "./ring.ts"
 import type { Store } from "./store.ts"
 import { asBytes, asMap, asText, asUint } from "./wire.ts"
 
@@ -105,7 +106,8 @@ function teamMap(team: TeamBook): Bytes {
         // One more, since a team that was never served has none, and the profile has no negative numbers.
         stir: stir + 1,
         openings: openings.map((row) => ({ ...row })),
-        grants: grants.map((row) => ({ ...row })),
+        // One that was refused is not tried again at the next visit: the server may have mended it.
+        grants: grants.filter((row) => !isFalse(team, row)).map((row) => ({ ...row })),
         olds: olds.map((row) => ({ ...row })),
         waiting: waiting.map((row) => ({ ...row, opening: { ...row.opening } })),
         pending: pending.map((row) => ({ ...row })),

@@ -65,6 +65,25 @@ function takeGrant(books: Books, team: TeamBook, keyring: Keyring, row: GrantRow
     }
 }
 
+/** Was this grant tried and refused as a lie? */
+export function isFalse(team: TeamBook, row: GrantRow): boolean {
+    const memo = team.memo.get(grantKey(row))
+    return typeof memo === "object" && !STALE.includes(memo.refusal)
+}
+
+/**
+ * Did the server's last word on this team give all that it should: keys that open for every epoch, and everyone's name?
+ * If not, it is asked again whenever something moves, whatever it says of having nothing new.
+ */
+export function isWhole(team: TeamBook): boolean {
+    if (team.extras.grants.some((row) => isFalse(team, row))) return false
+    for (const vault of team.vaults.values())
+        if (vault.right !== NONE && vault.ring.size < vault.epoch) return false
+    for (const { left, profile } of team.state.members.values())
+        if (left === null && team.textOf(profile.name) === null) return false
+    return true
+}
+
 function noteBroken(vault: VaultBook, stored: Uint8Array): void {
     try {
         if (parseGrant(stored).epoch === vault.epoch) vault.hasBrokenGrant = true

@@ -58,6 +58,8 @@ export class Session {
     readonly #sync: Sync
     readonly #upkeep: Upkeep
     readonly #rounds = new Mutex()
+    /** Two looks at once would each make the personal vault. */
+    readonly #founding = new Mutex()
     #isVisible = true
     #isClosed = false
     #cancelPoll: () => void = () => undefined
@@ -159,7 +161,7 @@ export class Session {
     async syncNow(): Promise<void> {
         await this.#round()
         await this.#flush()
-        await this.#ensurePersonal()
+        await this.#founding.run(() => this.#ensurePersonal())
         // Who was confirmed needs keys, whoever got a key reports it: a few turns, and the rest next time.
         for (let turn = 0; turn < TURNS && !this.#isClosed; turn++) {
             const before = this.#heads()

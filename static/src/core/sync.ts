@@ -135,7 +135,7 @@ export class Sync {
             const team = this.#books.teams.get(id)
             if (
                 team === undefined
-                    ? !this.#books.refusals.has(`R13.team/${id}//`)
+                    ? !this.#books.hasRefused(id)
                     : !team.isFrozen && (seq > team.state.seq || stir !== team.extras.stir)
             ) {
                 return true

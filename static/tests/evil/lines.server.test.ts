@@ -1,0 +1,27 @@
+/** Under test: what the client does if the server lies, line by line of the security requirements. */
+import { beforeAll, describe, inject } from "vitest"
+import { rights, unknowns } from "./cases/authority.ts"
+import { formOfChains } from "./cases/chain.ts"
+import { grants } from "./cases/grants.ts"
+import { resealed, revisions, serversCopies, swaps } from "./cases/items.ts"
+import { acceptances, invitations } from "./cases/joining.ts"
+import { clocks, seenBefore, whoseChain } from "./cases/pinned.ts"
+import { World } from "./world.ts"
+
+describe("against a server that lies", { sequential: true }, () => {
+    const world = new World(inject("url"), inject("folder"))
+    beforeAll(() => world.build(), 120_000)
+    formOfChains(world)
+    rights(world)
+    unknowns(world)
+    seenBefore(world)
+    whoseChain(world)
+    clocks(world)
+    grants(world)
+    swaps(world)
+    serversCopies(world)
+    revisions(world)
+    resealed(world)
+    acceptances(world)
+    invitations(world)
+})

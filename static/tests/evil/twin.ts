@@ -1,0 +1,178 @@
+/**
+ * A browser of somebody who is signed in, without the second that stretching a password takes: the same session of the
+ * core that an unlock opens, on copies of the keys and of the browser's store, behind a transport that lies.
+ */
+import type { Me } from "../../src/core/account.ts"
+import type { Bundle } from "../../src/core/bundle.ts"
+import { systemClock } from "../../src/core/clock.ts"
+import type { Context } from "../../src/core/context.ts"
+import { openItem } from "../../src/core/read.ts"
+import { Session } from "../../src/core/session.ts"
+import { MemoryStore } from "../../src/core/store.ts"
+import { HttpTransport, Server } from "../../src/core/transport.ts"
+import { View } from "../../src/core/view.ts"
+import { importItems, saveItem } from "../../src/core/write.ts"
+import type { Bytes } from "../../src/crypto/bytes.ts"
+import { Amk, BoxKey, IdentityKey, Keyring } from "../../src/crypto/keys.ts"
+import type { Details, Event, Overview, Row, Snapshot } from "../../src/worker/api.ts"
+import type { Lie } from "./lying.ts"
+import { LyingTransport } from "./lying.ts"
+
+/** Whose browser: what a sign-in leaves behind. */
+export interface Account {
+    readonly url: string
+    readonly fetcher: typeof fetch
+    readonly me: Me
+    /** What the account's browser keeps: pins, verified chains, rows. */
+    store: MemoryStore
+}
+
+export interface Browser {
+    /** What this browser kept, as a copy; by default nothing: a browser that was never here. */
+    readonly store?: MemoryStore
+    readonly lie?: Lie
+    /** How wrong the browser's clock is, in ms. */
+    readonly skew?: number
+}
+
+export async function copyOf(store: MemoryStore): Promise<MemoryStore> {
+    const copy = new MemoryStore()
+    for (const { key, value } of await store.list("")) await copy.put(key, value)
+    return copy
+}
+
+function copyOfMe(me: Me): Me {
+    const { identity, box } = me.keyring
+    const keyring = new Keyring(new IdentityKey(identity.expose()), new BoxKey(box.expose()))
+    return { ...me, amk: new Amk(me.amk.expose()), keyring }
+}
+
+export class Twin {
+    readonly transport: LyingTransport
+    readonly store: MemoryStore
+    readonly session: Session
+    readonly rows: Map<string, Row>
+    readonly notices: string[]
+
+    private constructor(transport: LyingTransport, store: MemoryStore, session: Session, heard: Heard) {
+        this.transport = transport
+        this.store = store
+        this.session = session
+        this.rows = heard.rows
+        this.notices = heard.notices
+    }
+
+    /** Open the session, as an unlock does; nothing is synced yet. */
+    static async of(account: Account, browser: Browser = {}): Promise<Twin> {
+        const transport = new LyingTransport(new HttpTransport(account.url, account.fetcher))
+        const store = browser.store === undefined ? new MemoryStore() : await copyOf(browser.store)
+        const server = new Server(transport)
+        await server.call("GET", "session")
+        const bundle = await bundleOf(server, account.me)
+        transport.lie = browser.lie ?? null
+        transport.sent.length = 0
+        const heard = new Heard()
+        const parts = {
+            ...{
+                server,
+                store,
+                view: new View(
+                    (event) => heard.hear(event),
+                    () => ({}) as Snapshot,
+                ),
+            },
+            clock: clockOf(browser.skew ?? 0),
+            origin: account.url,
+            announce: () => undefined,
+            ended: () => undefined,
+        }
+        const session = await Session.open(parts, copyOfMe(account.me), bundle, null)
+        return new Twin(transport, store, session, heard)
+    }
+
+    get context(): Context {
+        return this.session.context
+    }
+
+    get refusals(): string[] {
+        return [...this.context.books.refusals.values()].map(({ id }) => id)
+    }
+
+    /** A look in the background, as the timer makes it: what goes wrong becomes a state. */
+    async look(): Promise<void> {
+        await this.session.look()
+    }
+
+    vault(id: string) {
+        const found = this.session
+            .snapshot()
+            .teams.flatMap((team) => team.vaults)
+            .find((vault) => vault.id === id)
+        if (found === undefined) throw new Error("no such vault here")
+        return found
+    }
+
+    team(id: string) {
+        const found = this.session.snapshot().teams.find((team) => team.id === id)
+        if (found === undefined) throw new Error("no such team here")
+        return found
+    }
+
+    /** Titles of the rows that count, by item. */
+    get titles(): Map<string, string> {
+        const { books } = this.context
+        const vaults = [...books.teams.values()].flatMap((team) => [...team.vaults.values()])
+        const rows = vaults.flatMap((vault) => [...vault.rows.values()]).filter((row) => row.isVerified)
+        return new Map(rows.map((row) => [row.item, row.overview.title]))
+    }
+
+    async open(vault: string, item: string, revision?: number) {
+        return openItem(this.context, vault, item, revision)
+    }
+
+    async save(vault: string, title: string, item: string | null = null, base = 0) {
+        return saveItem(this.context, vault, item, base, note(title), text(title), null)
+    }
+
+    async saveMany(vault: string, titles: readonly string[]) {
+        const entries = titles.map((title) => ({ overview: note(title), details: text(title) }))
+        return importItems(this.context, vault, entries)
+    }
+
+    /** Close it as a lock does: caches and pins are kept. What it kept is the next visit's `store`. */
+    async close(): Promise<MemoryStore> {
+        this.transport.lie = null
+        await this.session.close()
+        return this.store
+    }
+}
+
+class Heard {
+    readonly rows = new Map<string, Row>()
+    readonly notices: string[] = []
+
+    hear(event: Event): void {
+        if (event.kind === "notice") this.notices.push(event.code)
+        if (event.kind !== "rows") return
+        for (const row of event.rows) this.rows.set(row.id, row)
+        for (const id of event.gone) this.rows.delete(id)
+    }
+}
+
+/** The account's part of what a sign-in hands out; keys are not in it, since they are open already. */
+async function bundleOf(server: Server, me: Me): Promise<Bundle> {
+    const pins = await server.call("GET", "account/pins").catch(() => null)
+    const served = pins === null ? null : (pins as unknown as { counter: number; blob: Bytes })
+    return { account: me.account, email: me.email, pins: served, settings: null } as unknown as Bundle
+}
+
+/** Long timers never run: a test looks when it wants to. The short ones of a retry do. */
+function clockOf(skew: number) {
+    return {
+        now: () => systemClock.now() + skew,
+        after: (ms: number, run: () => void) => (ms >= 1_000 ? () => undefined : systemClock.after(ms, run)),
+    }
+}
+
+export const note = (title: string): Overview => ({ type: "note", title, tags: [], trash: null })
+export const text = (title: string): Details => ({ fields: [], note: `${title}, in full` })
