@@ -185,6 +185,8 @@ EMAIL_HOST_USER = envstr("COFFRET_SMTP_USER", "")
 EMAIL_HOST_PASSWORD = envsecret("COFFRET_SMTP_PASSWORD", "")
 EMAIL_USE_TLS = envbool("COFFRET_SMTP_STARTTLS", default=True)
 EMAIL_TIMEOUT = 10  # seconds
+# How long somebody waits to be let in before mails say so; below the queue's visibility timeout.
+WAITING_MAIL_SECONDS = envint("COFFRET_WAITING_MAIL_SECONDS", 60, low=0, high=600)
 
 # --- KMS --------------------------------------------------------------------------------
 

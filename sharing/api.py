@@ -20,20 +20,14 @@ from accounts.services.team import Appended, OpeningText, link_parse, profile_se
 from sharing import serializers as shapes
 from sharing.selectors import waiting_by_team
 from sharing.services.invites import invite_accept, invite_open
-from sharing.services.joining import invite_create, invite_revoke, member_add
+from sharing.services.joining import invite_create, invite_revoke, member_add, member_take_out
 from sharing.services.restoring import Companions, team_link_restore
 from vaults.access import require_kek, require_member_and_kek
 from vaults.api import MIB, account_of, change_in, grant_pairs, olds_in, openings_in, parse
 from vaults.crypto.links import ParsedLink
 from vaults.services.changes import Written, change_restore
 from vaults.services.grants import grants_parse
-from vaults.services.members import (
-    member_remove,
-    member_verify,
-    role_set,
-    vault_grant,
-    vault_revoke,
-)
+from vaults.services.members import member_verify, role_set, vault_grant, vault_revoke
 from vaults.services.vaults import vault_create
 from vaults.sync import Cursor, sync_heads, sync_records, sync_view
 
@@ -78,7 +72,7 @@ DOORS: Final[dict[str, Door]] = {
     "add_member": _alone(member_add),
     "verify": _alone(member_verify),
     "set_role": _alone(role_set),
-    "remove_member": _alone(member_remove),
+    "remove_member": _alone(member_take_out),
     "vault_create": _vault_create,
     "vault_grant": _alone(vault_grant),
     "vault_revoke": _alone(vault_revoke),

@@ -1,8 +1,10 @@
 """Mails of joining. No mail carries a secret: the link goes from person to person."""
 
+from uuid import UUID
+
 from celery import shared_task
 
-from sharing.services.mails import mail_invite, mail_waiting
+from sharing.services.mails import mail_ended, mail_invite, mail_joined, mail_waiting
 
 
 @shared_task(
@@ -17,5 +19,22 @@ def mail_invite_task(invite: str) -> None:
     name="sharing.mail_waiting", autoretry_for=(OSError,), retry_backoff=True, max_retries=10
 )
 def mail_waiting_task(invite: str) -> None:
-    """Tell an invitee whose device is awaited. `invite`: hash of the link, hex."""
+    """Tell an invitee whose device is awaited, and its owners. `invite`: hash of the link, hex."""
     mail_waiting(invite=bytes.fromhex(invite))
+
+
+@shared_task(
+    name="sharing.mail_joined", autoretry_for=(OSError,), retry_backoff=True, max_retries=10
+)
+def mail_joined_task(invite: str) -> None:
+    """Tell somebody that they were let in. `invite`: hash of the link, hex."""
+    mail_joined(invite=bytes.fromhex(invite))
+
+
+@shared_task(
+    name="sharing.mail_ended", autoretry_for=(OSError,), retry_backoff=True, max_retries=10
+)
+def mail_ended_task(team_id: str, member: str, actor: str) -> None:
+    """Tell admins that somebody unverified was taken out. Member ids are hex."""
+    ids = {"member": bytes.fromhex(member), "actor": bytes.fromhex(actor)}
+    mail_ended(team_id=UUID(team_id), **ids)

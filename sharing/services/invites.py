@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 from celery import signature
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 
@@ -68,13 +69,13 @@ def invite_open(*, user: User | AnonymousUser, invite: bytes) -> OpenedInvite:
     with team_states.lend(row.team_id) as state:
         folded = state.invites[invite]
         standing = _standing(user, row, state, folded)
-        inviter = folded.actor
+        named = [folded.actor, *(_able(state) if standing == WAITING else [])]
     links = TeamLink.objects.filter(team_id=row.team_id).order_by("seq")
     _record(Action.INVITE_OPENED, user, row)
     return OpenedInvite(
         team_id=row.team_id,
         links=[bytes(signed) for signed in links.values_list("signed", flat=True)],
-        openings=_openings(user, row, inviter),
+        openings=_openings(user, row, named),
         state=standing,
     )
 
@@ -138,8 +139,10 @@ def _store(user: User, row: Invite, values: dict[str, object]) -> None:
         team_stir(row.team_id)
         _record_in(Action.INVITE_ACCEPTED, user.pk, row)
         if former is None:
+            # Later, since an admin's client that is open lets the person in within seconds.
             mail = signature("sharing.mail_waiting", args=(bytes(row.hash).hex(),))
-            transaction.on_commit(mail.delay)
+            mail.set(countdown=settings.WAITING_MAIL_SECONDS)
+            transaction.on_commit(mail.apply_async)
 
 
 def _row(invite: bytes) -> Invite:
@@ -186,10 +189,20 @@ def _judge(state: TeamState, folded: FoldedInvite, accept: Accept, user: User) -
     need(state.member_by_fp(fingerprint(accept.identity, accept.box)) is None, "T10.fp")
 
 
-def _openings(user: User | AnonymousUser, row: Invite, inviter: bytes) -> list[Opening]:
-    """The team's name, the inviter's, and to the invited address its own salt."""
+def _able(state: TeamState) -> list[bytes]:
+    """The owners and admins, whom a person who waits is told by name."""
+    administering = {"owner", "admin"}
+    return [
+        each.id
+        for each in state.members.values()
+        if each.left is None and each.role in administering
+    ]
+
+
+def _openings(user: User | AnonymousUser, row: Invite, named: list[bytes]) -> list[Opening]:
+    """The team's name, the names of some members, and to the invited address its own salt."""
     rows = Opening.objects.filter(team_id=row.team_id)
-    shown = list(rows.filter(kind="team")) + list(rows.filter(kind="name", member_id=inviter))
+    shown = list(rows.filter(kind="team")) + list(rows.filter(kind="name", member_id__in=named))
     if user.is_authenticated and user.email == row.email:
         shown += rows.filter(kind="email", invite=bytes(row.hash))
     return shown

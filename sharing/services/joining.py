@@ -12,7 +12,7 @@ from accounts.access import TeamAccess
 from accounts.conflicts import LinkRefused
 from accounts.errors import Invalid
 from accounts.limits import Bucket, count_try
-from accounts.models import Opening
+from accounts.models import Member, Opening
 from accounts.services.team import (
     Appended,
     OpeningText,
@@ -28,6 +28,7 @@ from audit.services import unit_of_work
 from sharing.models import Acceptance, Invite
 from vaults.crypto.links import Accept, ParsedLink
 from vaults.services.heads import rights_project, vaults_project
+from vaults.services.members import member_remove
 
 MAX_INVITES: Final = 100  # by one account, before each has to wait
 
@@ -104,7 +105,23 @@ def member_add(*, access: TeamAccess, link: ParsedLink) -> Appended:
             vaults_project(state.held(accept.member), state)
             openings_move(access.team_id, accept)
             link_record(access, link, Action.TEAM_MEMBER_ADDED, accept.member)
+            mail = signature("sharing.mail_joined", args=(accept.invite.hex(),))
+            transaction.on_commit(mail.delay)
     return Appended(link.seq, link.hash, again=state is None)
+
+
+def member_take_out(*, access: TeamAccess, link: ParsedLink) -> Appended:
+    """Append a `remove_member`; if its subject was never verified, the other admins are told.
+
+    Raises: as `member_remove`.
+    """
+    done = member_remove(access=access, link=link)
+    member: bytes = link.body["member"]
+    row = Member.objects.get(team_id=access.team_id, member_id=member)
+    if not done.again and row.verified == "none" and link.actor != member:
+        ids = (str(access.team_id), member.hex(), link.actor.hex())
+        signature("sharing.mail_ended", args=ids).delay()
+    return done
 
 
 def _check_clock(state: TeamState, accept: Accept) -> None:

@@ -1,45 +1,104 @@
-"""What invitees are told by mail. The mailbox opens nothing: no link, no token, no key in it."""
+"""What people are told of joining by mail. The mailbox opens nothing: no link, token or key in it.
+
+Each function is told by ids what happened, and asks the rows what is so now.
+"""
+
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage, get_connection
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 
 from accounts.models import Member, Opening
+from accounts.team_chain import Invite as FoldedInvite
 from accounts.team_state import team_states
-from sharing.models import Invite
+from sharing.models import Acceptance, Invite
 
 
 def mail_invite(*, invite: bytes) -> None:
     """Tell an invitee that the inviter will hand over a link. Nothing if the address was erased."""
-    row = Invite.objects.filter(hash=invite).first()
-    if row is None or row.email is None:
-        return
-    with team_states.lend(row.team_id) as state:
-        inviter = state.invites[invite].actor
-    _send(row, "invited", [_name(row, inviter)])
+    row = _addressed(invite)
+    if row is not None:
+        folded = _folded(row)
+        by_mail = folded.body["via"] == "mail"
+        names = [_name(row.team_id, folded.actor)]
+        _send(row.team_id, "invited", [str(row.email)], names=names, by_mail=by_mail)
 
 
 def mail_waiting(*, invite: bytes) -> None:
-    """Tell an invitee which people's clients can let them in."""
-    row = Invite.objects.filter(hash=invite).first()
-    if row is None or row.email is None:
+    """Tell an invitee whose clients can let them in, and those people that they are awaited.
+
+    Nothing if nobody waits any more: a client that was open has let them in meanwhile.
+    """
+    row = _addressed(invite)
+    if row is None or not Acceptance.objects.filter(invite=row).exists():
         return
-    members = Member.objects.filter(
-        team_id=row.team_id, role__in=("owner", "admin"), left_seq__isnull=True
-    ).exclude(verified="none")
-    names = [_name(row, bytes(member)) for member in members.values_list("member_id", flat=True)]
-    _send(row, "waiting", names)
+    folded = _folded(row)
+    if folded.state != "open":
+        return
+    by_hand = folded.body["role"] in {"owner", "admin"}
+    able = _admins(row.team_id).filter(role="owner") if by_hand else _admins(row.team_id)
+    context = {"by_hand": by_hand, "by_mail": folded.body["via"] == "mail"}
+    _send(row.team_id, "waiting", [str(row.email)], names=_names(able), **context)
+    _send(row.team_id, "awaited", _addresses(able), who=row.email, **context)
 
 
-def _send(row: Invite, which: str, names: list[str]) -> None:
-    team = Opening.objects.filter(team_id=row.team_id, kind="team").values_list("text", flat=True)
-    context = {"team": team.first() or "", "names": names, "url": settings.PUBLIC_URL}
+def mail_joined(*, invite: bytes) -> None:
+    """Tell somebody that they are in; after an invitation by mail, all sides to compare words."""
+    row = _addressed(invite)
+    if row is None:
+        return
+    admins = _admins(row.team_id)
+    by_mail = _folded(row).body["via"] == "mail"
+    _send(row.team_id, "joined", [str(row.email)], names=_names(admins), by_mail=by_mail)
+    if by_mail:
+        _send(row.team_id, "unverified", _addresses(admins), who=row.email)
+
+
+def mail_ended(*, team_id: UUID, member: bytes, actor: bytes) -> None:
+    """Tell the other admins that somebody was taken out whom nobody had verified."""
+    subject = Member.objects.get(team_id=team_id, member_id=member)
+    others = _admins(team_id).exclude(member_id=actor)
+    by = _name(team_id, actor)
+    _send(team_id, "ended", _addresses(others), who=subject.account.email, names=[by])
+
+
+def _addressed(invite: bytes) -> Invite | None:
+    return Invite.objects.filter(hash=invite, email__isnull=False).first()
+
+
+def _folded(row: Invite) -> FoldedInvite:
+    with team_states.lend(row.team_id) as state:
+        return state.invites[bytes(row.hash)]
+
+
+def _admins(team_id: UUID) -> QuerySet[Member]:
+    """Who may let people in now."""
+    present = Member.objects.filter(team_id=team_id, left_seq__isnull=True)
+    return present.filter(role__in=("owner", "admin")).exclude(verified="none").order_by("pk")
+
+
+def _addresses(members: QuerySet[Member]) -> list[str]:
+    return list(members.values_list("account__email", flat=True))
+
+
+def _names(members: QuerySet[Member]) -> list[str]:
+    return [_name(member.team_id, bytes(member.member_id)) for member in members]
+
+
+def _name(team_id: UUID, member_id: bytes) -> str:
+    """The name a member goes by now; empty if it was erased."""
+    texts = Opening.objects.filter(team_id=team_id, kind="name", member_id=member_id)
+    return texts.order_by("-pk").values_list("text", flat=True).first() or ""
+
+
+def _send(team_id: UUID, which: str, to: list[str], **context: Any) -> None:
+    """Send one mail to each address, so that none of them sees the others."""
+    team = Opening.objects.filter(team_id=team_id, kind="team").values_list("text", flat=True)
+    context |= {"team": team.first() or "", "url": settings.PUBLIC_URL}
     subject = render_to_string(f"sharing/{which}_subject.txt", context).strip()
     body = render_to_string(f"sharing/{which}.txt", context)
-    send_mail(" ".join(subject.split()), body, None, [str(row.email)])
-
-
-def _name(row: Invite, member_id: bytes) -> str:
-    """The name a member goes by now; empty if it was erased."""
-    texts = Opening.objects.filter(team_id=row.team_id, kind="name", member_id=member_id)
-    return texts.order_by("-pk").values_list("text", flat=True).first() or ""
+    mails = [EmailMessage(" ".join(subject.split()), body, None, [each]) for each in to]
+    get_connection().send_messages(mails)

@@ -51,6 +51,7 @@ import {
     validSigningKey,
     verify,
 } from "../src/crypto/sodium"
+import { withDecoys } from "../src/crypto/words"
 import { openAmk, openKeyring, openOldDek, sealAmk, sealKeyring, sealOldDek } from "../src/crypto/wraps"
 
 beforeAll(sodiumReady)
@@ -497,5 +498,25 @@ describe("parts", () => {
 
     it("are not sealed beyond the limit", async () => {
         await expect(sealPart(Dek.generate(), place, pad(new Uint8Array(65_536)))).rejects.toThrow(RangeError)
+    })
+})
+
+describe("decoys", () => {
+    const phrase = "darling wildfowl tiptoeing quickly lagoon slacked"
+
+    it("differ from the phrase and from each other in the same two places", async () => {
+        for (let i = 0; i < 50; i++) {
+            const { choices, right } = await withDecoys(phrase)
+            const [a = [], b = [], c = []] = choices.map((choice) => choice.split(" "))
+            const places = a.flatMap((word, place) => (word === b[place] && word === c[place] ? [] : [place]))
+            expect([choices[right], a.length, b.length, c.length]).toEqual([phrase, 6, 6, 6])
+            expect(places).toHaveLength(2)
+            for (const place of places) expect(new Set([a[place], b[place], c[place]]).size).toBe(3)
+        }
+    })
+
+    it("leave the phrase in no place that could be guessed", async () => {
+        const drawn = await Promise.all(Array.from({ length: 200 }, () => withDecoys(phrase)))
+        expect(new Set(drawn.map(({ right }) => right))).toEqual(new Set([0, 1, 2]))
     })
 })

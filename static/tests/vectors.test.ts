@@ -30,6 +30,8 @@ import { pad, padme, partCommitment, revisionHash, unpad } from "../src/crypto/p
 import type { Label } from "../src/crypto/seal"
 import { open } from "../src/crypto/seal"
 import { sodiumReady, validBoxKey, validSigningKey, verify } from "../src/crypto/sodium"
+import type { WordsKind } from "../src/crypto/words"
+import { safetyWords } from "../src/crypto/words"
 
 const FOLDER = new URL("../../tests/vectors/", import.meta.url)
 const FILES = readdirSync(FOLDER).filter((name) => name.endsWith(".json"))
@@ -131,6 +133,7 @@ const KNOWN = [
     "seal.json",
     "team_chains.json",
     "vault_chains.json",
+    "words.json",
 ]
 
 it("reads every file of the folder, and finds cases in each", () => {
@@ -228,6 +231,18 @@ describe("parts", () => {
         expect(hex(pad(bytes(row, "text"), padded.subarray(0, 32)))).toBe(row.padded)
         expect(hex(partCommitment("overview", padded))).toBe(row.overview)
         expect(hex(partCommitment("details", padded))).toBe(row.details)
+    })
+})
+
+interface WordsCase {
+    kind: WordsKind
+    message: string
+    words: string
+}
+
+describe("words", () => {
+    it.each(cases<WordsCase>("words.json"))("$kind: $words", async ({ kind, message, words }) => {
+        expect(await safetyWords(kind, unhex(message))).toBe(words)
     })
 })
 

@@ -1,5 +1,6 @@
 """The shared vectors: they are what the generator writes, and this side agrees with them."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from nacl.signing import SigningKey
 
+from tests.vectors import word_cases
 from tests.vectors.generate import all_vectors
 from tests.vectors.link_cases import parse_verdict, signed_of
 from tests.vectors.reading import FOLDER, by_name, read
@@ -115,6 +117,13 @@ def test_team_ids_are_uuids_of_version_8():
     team = keys.team_id(b"a genesis")
 
     assert (team.version, team.variant) == (8, "specified in RFC 4122")
+
+
+def test_the_words_are_those_of_the_list_that_the_specification_names():
+    digest = hashlib.sha256(word_cases.LIST.read_bytes()).hexdigest()
+
+    assert digest in SPEC.read_text(encoding="utf-8")
+    assert len(set(word_cases.LIST.read_text(encoding="ascii").split())) == 6**5
 
 
 @pytest.mark.parametrize("case", read("parts")["padme"], ids=by_name)

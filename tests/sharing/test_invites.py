@@ -175,24 +175,6 @@ def test_an_expired_invitation_adds_nobody_by_this_servers_clock(world: World, a
     assert world.send(world.founder, link).json()["refusal"] == "T10.expired"
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_mails_say_who_and_carry_no_secret(mailoutbox: Any) -> None:
-    world = World.begin()
-    ana = world.team.person("ana")
-    invitation = world.invite(world.founder, email=user_of(ana).email)
-    world.post(ana, "invites/accept", acceptance(world, invitation, ana))
-
-    invited, waiting = mailoutbox
-    assert (invited.to, waiting.to) == ([user_of(ana).email], [user_of(ana).email])
-    assert "link will come to you" in invited.body
-    assert "You are waiting for" in waiting.body
-    row = Invite.objects.get()
-    for mail in (waiting, invited):
-        assert invitation.t.hex() not in mail.body
-        assert bytes(row.hash).hex() not in mail.body
-        assert "/join" not in mail.body
-
-
 @pytest.mark.parametrize("text", ["nobody", "a@x.org, b@y.org", "a@x.org\nBcc: b@y.org"])
 def test_what_is_no_address_is_not_invited(world: World, text: str) -> None:
     salt = os.urandom(32)

@@ -14,6 +14,7 @@ from tests.vectors.reading import FOLDER, pooled
 from tests.vectors.seal_cases import seal_cases
 from tests.vectors.team_cases import team_chain_cases
 from tests.vectors.vault_cases import vault_chain_cases
+from tests.vectors.word_cases import word_cases
 
 
 def all_vectors() -> dict[str, str]:
@@ -30,6 +31,7 @@ def all_vectors() -> dict[str, str]:
         "team_chains": pooled(team_chain_cases()),
         "vault_chains": pooled(vault_chain_cases()),
         "grants": pooled(grant_cases()),
+        "words": word_cases(),
     }
     return {
         f"{name}.json": json.dumps(content, indent=1) + "\n" for name, content in contents.items()

@@ -72,6 +72,8 @@ function found({ body, link, hash, at }: Parsed<"genesis">, fp: Bytes): TeamStat
         fp,
         role: "owner",
         verified: "founder",
+        checked: 0,
+        invite: null,
         profile,
         joined: 0,
         left: null,

@@ -1,6 +1,6 @@
 /** What this client holds of each team and vault: the verified fold, and beside it what the chain does not carry. */
 import type { RefusalId } from "../chain/refusals.ts"
-import type { Level, Member, TeamState } from "../chain/team.ts"
+import type { Invite, Level, Member, TeamState } from "../chain/team.ts"
 import { MANAGE, NONE, WRITE } from "../chain/team.ts"
 import type { VaultState } from "../chain/vault.ts"
 import { startVault } from "../chain/vault.ts"
@@ -9,7 +9,6 @@ import { hex } from "../crypto/bytes.ts"
 import type { Dek } from "../crypto/keys.ts"
 import { profileCommitment } from "../crypto/keys.ts"
 import type { Overview, Refusal } from "../worker/api.ts"
-import { spokenFingerprint } from "./ids.ts"
 import type { Extras, ItemRow, Opening } from "./records.ts"
 
 /** An overview that was opened. It counts once `isVerified`: the vault's chain says what its author wrote. */
@@ -137,11 +136,16 @@ export class TeamBook {
         return this.names.get(hex(commitment)) ?? null
     }
 
-    /** How a member is called on the page: by name, else by fingerprint. */
+    /** How a member is called on the page: by name, else by id, for which the page has the fingerprint's words. */
     callOf(member: string): string {
         const found = this.state.members.get(member)
-        if (found === undefined) return member
-        return this.textOf(found.profile.name) ?? spokenFingerprint(found.fp)
+        return (found && this.textOf(found.profile.name)) ?? member
+    }
+
+    /** The invite that I joined by, while I am there; none for a founder. */
+    get joinedBy(): Invite | undefined {
+        const invite = this.me?.invite
+        return invite === undefined || invite === null ? undefined : this.state.invites.get(invite)
     }
 
     /** The book of a vault in the chain, made at the first asking. */

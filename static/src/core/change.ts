@@ -11,7 +11,7 @@ import type { Context } from "./context.ts"
 import { CoreFailure, ensure } from "./failure.ts"
 import type { Part } from "./items.ts"
 import { encodePart, overviewOf } from "./items.ts"
-import { foldMineVault } from "./links.ts"
+import { foldMineVault, requireCompared } from "./links.ts"
 
 const NOTHING = new Uint8Array()
 
@@ -51,6 +51,7 @@ export async function makeChange(
 ): Promise<Change> {
     const { me } = vault.team
     ensure(me !== undefined, "not_found")
+    requireCompared(context, vault.team)
     const author = unhex(me.id)
     // The blobs go in the order of the link's entries.
     const made = (await Promise.all(edits.map((edit) => sealEdit(vault, ground, author, edit)))).toSorted(

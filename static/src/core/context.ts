@@ -6,6 +6,7 @@ import type { Mutex, Mutexes } from "./mutex.ts"
 import type { Outbox } from "./outbox.ts"
 import type { PinBook } from "./pins.ts"
 import type { Opened } from "./read.ts"
+import type { Settings } from "./settings.ts"
 import type { Shelf } from "./shelf.ts"
 import type { Server } from "./transport.ts"
 import type { View } from "./view.ts"
@@ -25,6 +26,8 @@ export interface Context {
     readonly writes: Mutexes
     /** The last few items that were opened, by vault, item and revision: an edit starts from one of them. */
     readonly recent: Map<string, Opened>
+    /** Replaced when they change. */
+    settings: Settings
     /** Bring the folds up to date, without upkeep. */
     readonly sync: () => Promise<void>
     /** My own links were accepted: pins and cache follow, other tabs are told. */

@@ -1,5 +1,6 @@
 /** The browser client's core: everything between the pages and the server. Runs in a worker, and in Node for tests. */
 import type {
+    Comparison,
     Core,
     Details,
     Draft,
@@ -10,6 +11,7 @@ import type {
     NewItem,
     Overview,
     Phase,
+    Picked,
     Right,
     Role,
     SaveResult,
@@ -27,7 +29,9 @@ import * as members from "./members.ts"
 import { warmOpaque } from "./opaque.ts"
 import { historyOf, openItem } from "./read.ts"
 import { Session } from "./session.ts"
+import type { Settings } from "./settings.ts"
 import { writeSettings } from "./settings.ts"
+import { spokenFingerprint } from "./spoken.ts"
 import type { Store } from "./store.ts"
 import type { Transport } from "./transport.ts"
 import { Server } from "./transport.ts"
@@ -135,9 +139,10 @@ export class CoffretCore implements Core {
         const opened = await this.#accounts.confirm(code)
         const name = this.#name
         if (name !== null) {
-            await writeSettings(this.#server, opened.me, { name })
+            const settings = { name, compared: new Set<string>() }
+            await writeSettings(this.#server, opened.me, settings)
             // What was just written is what the bundle would say.
-            const session = await this.#open(opened, { name })
+            const session = await this.#open(opened, settings)
             session.context.pins.isNew = false
             this.#name = null
             return this.#enter("kit")
@@ -201,8 +206,8 @@ export class CoffretCore implements Core {
     }
 
     async createTeam(name: string): Promise<string> {
-        const { context, settings } = this.#sessionOrFail()
-        return members.createTeam(context, "team", name, settings.name)
+        const context = this.#context()
+        return members.createTeam(context, "team", name, context.settings.name)
     }
 
     async createVault(team: string, name: string): Promise<string> {
@@ -215,8 +220,9 @@ export class CoffretCore implements Core {
         role: Role,
         vaults: { vault: string; right: Right }[],
         days: number,
+        via: "link" | "mail" = "link",
     ): Promise<{ url: string }> {
-        return invite(this.#context(), team, email, role, vaults, days)
+        return invite(this.#context(), team, email, role, vaults, days, via)
     }
 
     async revokeInvite(team: string, hash: string): Promise<void> {
@@ -233,6 +239,34 @@ export class CoffretCore implements Core {
 
     async acceptInvite(fragment: string, name: string): Promise<void> {
         await acceptInvite(this.#context(), fragment, name)
+    }
+
+    async wordsOf(team: string, member: string): Promise<string> {
+        const found = this.#context().books.teams.get(team)?.state.members.get(member)
+        ensure(found !== undefined, "not_found")
+        const words = await spokenFingerprint(found.fp)
+        this.#view.changed()
+        return words
+    }
+
+    async comparison(team: string, member: string): Promise<Comparison> {
+        return this.#sessionOrFail().comparisons.ofMember(team, member)
+    }
+
+    /** The rights that came with it are followed by keys, sealed on the fold that has the link. */
+    async pickWords(team: string, member: string, choice: number | null): Promise<Picked> {
+        const session = this.#sessionOrFail()
+        const picked = await session.comparisons.pick(team, member, choice)
+        await session.look()
+        return picked
+    }
+
+    async myComparison(team: string): Promise<Comparison> {
+        return this.#sessionOrFail().comparisons.mine(team)
+    }
+
+    async hearWords(team: string, choice: number | null): Promise<Picked> {
+        return this.#sessionOrFail().comparisons.hear(team, choice)
     }
 
     async removeMember(team: string, member: string): Promise<void> {
@@ -333,7 +367,7 @@ export class CoffretCore implements Core {
         return this.#sessionOrFail().context
     }
 
-    async #open({ me, bundle }: Opened, settings: { name: string } | null): Promise<Session> {
+    async #open({ me, bundle }: Opened, settings: Settings | null): Promise<Session> {
         mark("keys_open")
         await this.#close()
         this.#email = me.email

@@ -1,6 +1,6 @@
 /** Ids: bytes in links, lowercase hex as keys of maps and towards the page, UUIDs in the server's addresses. */
 import type { Bytes } from "../crypto/bytes.ts"
-import { hex, random } from "../crypto/bytes.ts"
+import { random } from "../crypto/bytes.ts"
 
 /** `8-4-4-4-12` of 32 hexadecimal digits. */
 export function uuid(id: string): string {
@@ -15,9 +15,4 @@ export function uuid7(now: number): Bytes {
     id[6] = ((id[6] as number) & 0x0f) | 0x70
     id[8] = ((id[8] as number) & 0x3f) | 0x80
     return id
-}
-
-/** A fingerprint as people compare it: eight groups of four digits, 128 bits. */
-export function spokenFingerprint(fp: Uint8Array): string {
-    return (hex(fp.subarray(0, 16)).match(/.{4}/g) as string[]).join(" ")
 }

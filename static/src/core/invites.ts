@@ -1,8 +1,8 @@
 /** Joining without trusting the server (design 6): the link's fragment carries what the chain is held against. */
 import { inviteVerdict } from "../chain/invite.ts"
-import { type Invite, stepParsed, type TeamState } from "../chain/team.ts"
+import { type Invite, RANKS, stepParsed, type TeamState } from "../chain/team.ts"
 import type { Bytes } from "../crypto/bytes.ts"
-import { compare, hex, random, unhex } from "../crypto/bytes.ts"
+import { compare, equal, hex, random, unhex } from "../crypto/bytes.ts"
 import { need, Refused } from "../crypto/errors.ts"
 import { inviteKey, profileCommitment } from "../crypto/keys.ts"
 import { inviteFragment, makeAccept, parseInviteFragment, parseSigned } from "../crypto/links.ts"
@@ -29,6 +29,7 @@ export async function invite(
     role: Role,
     vaults: readonly { vault: string; right: Right }[],
     days: number,
+    via: "link" | "mail",
 ): Promise<{ url: string }> {
     ensure(Number.isInteger(days) && days >= 1 && days <= MAX_DAYS, "invalid")
     const t = random(32)
@@ -44,7 +45,7 @@ export async function invite(
             key: key.public,
             role,
             vaults: given.toSorted((a, b) => compare(a.vault, b.vault)),
-            via: "link" as const,
+            via,
         }
         key.wipe()
         return { body, openings: [address.opening] }
@@ -58,7 +59,7 @@ interface Seen {
     readonly team: TeamState
     readonly invite: Invite
     readonly openings: readonly Opening[]
-    readonly state: InvitePreview["state"]
+    readonly isWaiting: boolean
     readonly t: Bytes
     readonly hash: Bytes
 }
@@ -99,10 +100,33 @@ async function look(server: Server, fragment: string): Promise<Seen> {
     const key = await inviteKey(t, team.id, unhex(found.invite))
     need(hex(key.public) === hex(found.key), "T10.link")
     key.wipe()
-    const said = asText(answer["state"])
-    // That somebody joined is in the chain; that somebody waits only the server knows.
-    const state = found.state === "used" ? "joined" : said === "waiting" ? "waiting" : "open"
-    return { team, invite: found, openings: readOpenings(answer["openings"]), state, t, hash }
+    // That somebody waits only the server knows; all else is in the chain.
+    const isWaiting = asText(answer["state"]) === "waiting"
+    return { team, invite: found, openings: readOpenings(answer["openings"]), isWaiting, t, hash }
+}
+
+/**
+ * Where I stand with an invitation, by the chain.
+ *
+ * @throws {CoreFailure} `invite_used`, `invite_revoked`, `invite_dead`.
+ * @throws {Refused} `S4.keys` if somebody is in the team as my account with other keys.
+ */
+function standing(me: Me | null, { team, invite: found, isWaiting }: Seen): InvitePreview["state"] {
+    const mine = me === null ? undefined : team.byAccount(hex(me.account))
+    need(mine === undefined || me === null || equal(mine.fp, me.keyring.fp), "S4.keys")
+    if (mine !== undefined && mine.invite === found.hash) return "joined"
+    if (found.state !== "open") throw new CoreFailure(`invite_${found.state}`)
+    if (mine !== undefined) return "member"
+    return isWaiting ? "waiting" : "open"
+}
+
+/** Who can let somebody in with this invitation, by name; those whose name is not shown are left out. */
+function awaitedFor({ team, invite: found, openings }: Seen): string[] {
+    const able = [...team.members.values()].filter(
+        ({ left, role, verified }) =>
+            left === null && verified !== "none" && RANKS[role] >= Math.max(RANKS[found.role], RANKS.admin),
+    )
+    return able.map(({ profile }) => textOf(openings, profile.name)).filter((name) => name !== null)
 }
 
 function textOf(openings: readonly Opening[], commitment: Bytes): string | null {
@@ -112,9 +136,9 @@ function textOf(openings: readonly Opening[], commitment: Bytes): string | null 
 }
 
 export async function openInvite(server: Server, me: Me | null, fragment: string): Promise<InvitePreview> {
-    const { team, invite: found, openings, state } = await look(server, fragment)
-    // The chain knows these two by itself, whatever the server says.
-    if (found.state === "revoked" || found.state === "dead") throw new CoreFailure(`invite_${found.state}`)
+    const seen = await look(server, fragment)
+    const { team, invite: found, openings } = seen
+    const state = standing(me, seen)
     const inviter = team.members.get(found.actor)
     return {
         team: hex(team.id),
@@ -123,6 +147,8 @@ export async function openInvite(server: Server, me: Me | null, fragment: string
         role: found.role,
         vaults: found.vaults.length,
         expiry: found.expiry,
+        via: found.via,
+        awaited: awaitedFor(seen),
         state,
         forMe: me === null ? null : textOf(openings, found.email) === me.email,
     }
@@ -131,7 +157,11 @@ export async function openInvite(server: Server, me: Me | null, fragment: string
 /** Accept: sign with the link's key and with mine, under the e-mail commitment of the invite. */
 export async function acceptInvite(context: Context, fragment: string, name: string): Promise<void> {
     const { me, server, clock, pins } = context
-    const { team, openings, t, hash } = await look(server, fragment)
+    const seen = await look(server, fragment)
+    const { team, openings, t, hash } = seen
+    const at = standing(me, seen)
+    ensure(at !== "member", "already_member")
+    if (at === "joined") return
     const { invite: found, key } = await inviteVerdict(team, t, hash)
     ensure(clock.now() <= found.expiry, "invite_expired")
     ensure(textOf(openings, found.email) === me.email, "invite_other_email")

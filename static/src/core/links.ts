@@ -51,6 +51,17 @@ export function requireSettled(vault: VaultBook): void {
     ensure(verdict === "valid" && !vault.isWaiting && vault.announced <= vault.state.seq, "waiting")
 }
 
+/**
+ * Whoever joined by mail has only the server's word for whose team it is, until the inviter's words were compared. Before
+ * that nothing of theirs goes into it.
+ *
+ * @throws {CoreFailure} `not_compared`.
+ */
+export function requireCompared(context: Context, team: TeamBook): void {
+    const invite = team.joinedBy
+    ensure(invite?.via !== "mail" || context.settings.compared.has(invite.hash), "not_compared")
+}
+
 /** Sign a team link on the verified head, and try it: what this client would refuse to read is not sent. */
 export function nextTeamLink<T extends Exclude<TeamType, "genesis">>(
     context: Context,
@@ -60,6 +71,8 @@ export function nextTeamLink<T extends Exclude<TeamType, "genesis">>(
 ): Parsed<T> {
     const { me, state } = team
     ensure(me !== undefined, "not_found")
+    // Leaving is always possible.
+    if (type !== "remove_member") requireCompared(context, team)
     const link = signLink<T>(context.me.keyring, {
         actor: unhex(me.id),
         at: context.clock.now(),
@@ -71,7 +84,7 @@ export function nextTeamLink<T extends Exclude<TeamType, "genesis">>(
         type,
     })
     try {
-        stepParsed(restoreTeam(serialiseTeam(state)), link as unknown as TeamLink, false)
+        stepParsed(restoreTeam(serialiseTeam(state)), link as unknown as TeamLink)
     } catch (error) {
         if (error instanceof Refused) throw new CoreFailure("no_right", { rule: error.refusal })
         throw error

@@ -1,9 +1,10 @@
 /** Teams, vaults, roles and rights: the team links that a person asks for. */
-import { RANKS, restoreTeam, serialiseTeam, stepParsed } from "../chain/team.ts"
+import { restoreTeam, serialiseTeam, stepParsed } from "../chain/team.ts"
 import type { Bodies, TeamType } from "../crypto/bodies.ts"
 import type { Bytes } from "../crypto/bytes.ts"
 import { hex, random, unhex } from "../crypto/bytes.ts"
 import type { Value } from "../crypto/cbor.ts"
+import { Refused } from "../crypto/errors.ts"
 import { makeGrant } from "../crypto/grants.ts"
 import { Dek, dekCommit, profileCommitment, SUITE, teamId } from "../crypto/keys.ts"
 import type { Parsed, TeamLink } from "../crypto/links.ts"
@@ -29,6 +30,7 @@ import {
 import type { Shipment } from "./outbox.ts"
 import type { Opening } from "./records.ts"
 import { levelOf } from "./view.ts"
+import { acceptRefusal } from "./waiting.ts"
 
 type Later = Exclude<TeamType, "genesis">
 const HOLD_AFTER = 2 // attempts that lost to busy vaults before they are asked to stand still
@@ -236,7 +238,7 @@ async function rideAlong(
 }
 
 /** What a person who may administer asks for by name; `null` where the link's answer is unknown. */
-async function definite<T extends Later>(sent: Promise<Parsed<T> | null>): Promise<Parsed<T>> {
+export async function definite<T extends Later>(sent: Promise<Parsed<T> | null>): Promise<Parsed<T>> {
     const link = await sent
     if (link === null) throw new CoreFailure("offline")
     return link
@@ -308,21 +310,28 @@ export async function revokeInvite(context: Context, teamIdHex: string, hash: st
     )
 }
 
-/** Confirm somebody who accepted. The link copies everything from the invite and changes nothing of it. */
+/**
+ * Confirm somebody who accepted. The link copies everything from the invite and changes nothing of it. If another admin's
+ * client was faster, the person is in: mine is dropped, and that is no failure.
+ *
+ * @throws {CoreFailure} `not_found`, `invite_expired`, `invite_dead`, `invite_revoked`.
+ * @throws {Refused} as the acceptance deserves.
+ */
 export async function confirmMember(context: Context, teamIdHex: string, hash: string): Promise<void> {
     const sent = sendTeamLink(context, teamIdHex, "add_member", (team) => {
-        const row = team.extras.waiting.find((waiting) => waiting.invite === hash)
         const invite = team.state.invites.get(hash)
-        if (row === undefined || invite === undefined || invite.state !== "open")
-            throw new CoreFailure("not_found")
+        if (invite !== undefined && invite.state !== "open") throw new CoreFailure(`invite_${invite.state}`)
+        const row = team.extras.waiting.find((waiting) => waiting.invite === hash)
+        if (row === undefined || invite === undefined) throw new CoreFailure("not_found")
         ensure(context.clock.now() <= invite.expiry, "invite_expired")
+        const refusal = acceptRefusal(context.books, team, row, invite)
+        if (refusal !== null) throw new Refused(refusal)
         const { accept, by_identity, by_invite } = row
         return { body: { accept, by_identity, by_invite } }
     })
-    await definite(sent)
-}
-
-/** May this client confirm the person by itself? Admins and owners are confirmed by hand. */
-export function confirmsAlone(role: Role): boolean {
-    return RANKS[role] < RANKS.admin
+    try {
+        await definite(sent)
+    } catch (error) {
+        if (!(error instanceof CoreFailure) || error.code !== "invite_used") throw error
+    }
 }

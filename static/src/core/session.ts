@@ -11,6 +11,7 @@ import type { Bundle } from "./bundle.ts"
 import { Cache } from "./cache.ts"
 import type { Clock } from "./clock.ts"
 import { sleep } from "./clock.ts"
+import { Comparisons } from "./compare.ts"
 import type { Context } from "./context.ts"
 import { dropDraft } from "./drafts.ts"
 import { CoreFailure, Unanswered } from "./failure.ts"
@@ -23,6 +24,7 @@ import { fillRings } from "./ring.ts"
 import type { Settings } from "./settings.ts"
 import { readSettings } from "./settings.ts"
 import { Shelf } from "./shelf.ts"
+import { spokenFingerprint, spokenIfKnown } from "./spoken.ts"
 import type { Store } from "./store.ts"
 import { whileOpen } from "./store.ts"
 import { Sync } from "./sync.ts"
@@ -52,7 +54,7 @@ export interface Parts {
 
 export class Session {
     readonly context: Context
-    readonly settings: Settings
+    readonly comparisons: Comparisons
     readonly #parts: Parts
     readonly #cache: Cache
     readonly #sync: Sync
@@ -81,7 +83,6 @@ export class Session {
         const state = new Mutex()
         const applier = new Applier(books, me, pins, view)
         this.#parts = parts
-        this.settings = settings
         this.kitSaved = bundle.kit_saved
         this.#cache = new Cache(store, me)
         this.#sync = new Sync(server, books, applier, state)
@@ -89,8 +90,9 @@ export class Session {
         const written = (): Promise<void> => this.#written()
         this.context = {
             ...{ me, server, clock, books, pins, shelf, outbox, view, origin },
-            ...{ state, writes: new Mutexes(), recent: new Map(), sync, written },
+            ...{ state, writes: new Mutexes(), recent: new Map(), settings, sync, written },
         }
+        this.comparisons = new Comparisons(this.context)
         this.#upkeep = new Upkeep(this.context)
     }
 
@@ -116,7 +118,7 @@ export class Session {
         "teams" | "refusals" | "pending" | "online" | "kmsUnavailable" | "newBrowser" | "kitSaved"
     > {
         const { books, outbox, pins } = this.context
-        const teams = teamViews(books)
+        const teams = teamViews(books, this.context.settings)
         return {
             teams,
             refusals: [...books.refusals.values()],
@@ -171,6 +173,19 @@ export class Session {
         }
         await this.#uploadNow(false)
         this.context.view.changed()
+        void this.#nameTheNameless()
+    }
+
+    /** Whoever's name does not open its commitment is called by the words of their fingerprint. */
+    async #nameTheNameless(): Promise<void> {
+        for (const team of this.context.books.teams.values()) {
+            for (const { fp, profile } of team.state.members.values()) {
+                if (this.#isClosed) return
+                if (team.textOf(profile.name) !== null || spokenIfKnown(fp) !== null) continue
+                await spokenFingerprint(fp)
+                this.context.view.changed()
+            }
+        }
     }
 
     async #round(): Promise<void> {
@@ -217,7 +232,8 @@ export class Session {
         )
         try {
             const id =
-                personal?.id ?? (await createTeam(this.context, "personal", "Personal", this.settings.name))
+                personal?.id ??
+                (await createTeam(this.context, "personal", "Personal", this.context.settings.name))
             if (books.teams.get(id)?.state.vaults.size === 0) await createVault(this.context, id, "Personal")
             this.#isPersonalChecked = true
         } catch (error) {

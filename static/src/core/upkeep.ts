@@ -15,9 +15,10 @@ import type { Context } from "./context.ts"
 import { CoreFailure, Unanswered } from "./failure.ts"
 import { uuid } from "./ids.ts"
 import { grantValue, teamPath, vaultPath } from "./links.ts"
-import { confirmMember, confirmsAlone } from "./members.ts"
+import { confirmMember } from "./members.ts"
 import type { GrantRow, PendingRow } from "./records.ts"
 import { grantKey, placeOf, reachOf } from "./ring.ts"
+import { acceptRefusal, confirmsAlone } from "./waiting.ts"
 import { rotateVault } from "./write.ts"
 
 /** A due key is changed by the next write. If none comes for so long, ms, an idle client does it. */
@@ -74,16 +75,26 @@ export class Upkeep {
         for (const row of [...team.extras.waiting]) {
             const invite = team.state.invites.get(row.invite)
             const key = `confirm/${row.invite}/${hex(row.by_identity)}`
-            if (
-                invite === undefined ||
-                invite.state !== "open" ||
-                !confirmsAlone(invite.role) ||
-                this.#done.has(key)
-            )
-                continue
-            if (this.#context.clock.now() > invite.expiry) continue
-            this.#done.add(key)
-            await this.#quietly(() => confirmMember(this.#context, team.id, row.invite))
+            if (invite === undefined || invite.state !== "open" || this.#done.has(key)) continue
+            const refusal = acceptRefusal(this.#context.books, team, row, invite)
+            if (refusal !== null) {
+                this.#done.add(key)
+                this.#context.books.refuse(refusal, { team: team.id }, { invite: row.invite })
+                this.#context.view.changed()
+            } else if (confirmsAlone(invite) && this.#context.clock.now() <= invite.expiry) {
+                await this.#quietly(() => this.#confirmOnce(team, row.invite, key))
+            }
+        }
+    }
+
+    /** What the server refused by the rules stays refused; what failed otherwise is tried in the next round. */
+    async #confirmOnce(team: TeamBook, invite: string, key: string): Promise<void> {
+        try {
+            await confirmMember(this.#context, team.id, invite)
+        } catch (error) {
+            if (error instanceof CoreFailure && ["refused", "no_right"].includes(error.code))
+                this.#done.add(key)
+            throw error
         }
     }
 

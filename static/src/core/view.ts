@@ -13,7 +13,8 @@ import type {
     VaultView,
 } from "../worker/api.ts"
 import type { Books, Row, TeamBook, VaultBook } from "./books.ts"
-import { spokenFingerprint } from "./ids.ts"
+import type { Settings } from "./settings.ts"
+import { spokenIfKnown } from "./spoken.ts"
 
 const BATCH = 500 // rows of one message
 const VERIFIED = 5_000 // ids of one message
@@ -105,17 +106,17 @@ function pageTime(vault: VaultBook, { item, revision }: Row): number | null {
 }
 
 /** The teams in which the account is a member now. */
-export function teamViews(books: Books): TeamView[] {
+export function teamViews(books: Books, settings: Settings): TeamView[] {
     const views: TeamView[] = []
     for (const book of books.teams.values()) {
         const { me } = book
-        if (me !== undefined) views.push(teamView(book, me))
+        if (me !== undefined) views.push(teamView(book, me, settings))
     }
     return views
 }
 
-function teamView(book: TeamBook, me: Member): TeamView {
-    const { state } = book
+function teamView(book: TeamBook, me: Member, settings: Settings): TeamView {
+    const { state, joinedBy } = book
     return {
         id: book.id,
         name: book.textOf(state.name),
@@ -127,6 +128,7 @@ function teamView(book: TeamBook, me: Member): TeamView {
         vaults: [...book.vaults.values()]
             .filter((vault) => vault.right !== NONE || me.role === "owner" || me.role === "admin")
             .map(vaultView),
+        uncompared: joinedBy?.via === "mail" && !settings.compared.has(joinedBy.hash),
         lastByOther: lastByOther(book, me),
     }
 }
@@ -143,17 +145,26 @@ function memberView(book: TeamBook, member: Member, me: Member): MemberView {
         const right = rightName(book.state.rightAt(vault, member.id))
         if (right !== null) rights[vault] = right
     }
+    const signed = (seq: number) => {
+        const { actor, at } = book.state.linkAt(seq)
+        return { by: actor.id, at }
+    }
+    const invite = member.invite === null ? undefined : book.state.invites.get(member.invite)
     return {
         id: member.id,
         name: book.textOf(member.profile.name),
         email: book.textOf(member.profile.email),
         role: member.role,
         verified: member.verified,
-        words: spokenFingerprint(member.fp),
-        joinedAt: book.state.linkAt(member.joined).at,
+        checked: signed(member.checked),
+        via: invite?.via ?? null,
+        words: spokenIfKnown(member.fp),
+        joinedAt: signed(member.joined).at,
         present: member.left === null,
+        left: member.left === null ? null : signed(member.left),
         me: member.id === me.id,
         rights,
+        pending: Object.fromEntries(member.pending.map(({ vault, right }) => [vault, NAMES[right] as Right])),
     }
 }
 
@@ -164,6 +175,8 @@ function inviteViews(book: TeamBook): InviteView[] {
         email: book.textOf(invite.email),
         role: invite.role,
         expiry: invite.expiry,
+        via: invite.via,
+        by: invite.actor,
         state: invite.state,
         waiting: invite.state === "open" && waiting.has(invite.hash),
     }))

@@ -41,13 +41,15 @@ export const ERRORS = {
     login_failed: "E-mail or password is wrong.",
     invite_closed:
         "This invitation is closed: it was used or taken back. If you used it, sign in; if not, ask the person who sent it for a new one.",
-    invite_used: "This invitation was used already. Ask the person who sent it for a new one.",
+    invite_used:
+        "This invitation was used already. If it was you, sign in with the account you used. If it was not, tell the person who sent it: somebody else has had the link.",
     invite_revoked: "This invitation was taken back. Ask the person who sent it what to do.",
     invite_expired: "This invitation has expired. Ask the person who sent it for a new one.",
     invite_dead:
         "This invitation no longer holds: the person who sent it may not invite any more. Ask the team for a new one.",
     invite_other_email:
         "This invitation is for another e-mail address. Sign out, then sign in with the address it was sent to.",
+    already_member: "You are in this team already. This invitation is not needed.",
     // The client's own.
     offline: "No connection. Your draft is kept, sealed, on this device.",
     timeout: "This server did not answer in time. Your draft is kept, sealed, on this device.",
@@ -55,6 +57,9 @@ export const ERRORS = {
     worker: "The part of this page that holds your keys has stopped. Reload the page.",
     unsupported: "This browser cannot run the cryptography that Coffret needs. Update it, then reload.",
     waiting: "This browser waits for the rest of the team’s log. Try again in a moment.",
+    not_compared:
+        "You joined this team by mail. Compare words with the person who invited you, on the page Members; then try again.",
+    already_verified: "Somebody else has verified this person meanwhile.",
     frozen: "The team is read-only here, because this browser refused what the server showed.",
     no_right: "You can read this vault, not change it. Somebody who manages it can give you write.",
     no_key: "The key of this vault has not reached you yet. It comes as soon as somebody who manages it is online.",

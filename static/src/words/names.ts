@@ -25,9 +25,9 @@ export function quoted(name: string): string {
     return `“${name}”`
 }
 
-/** A member's name, or what stands for it when the text does not fit its commitment. */
-export function memberName(member: Pick<MemberView, "name" | "email"> | null | undefined): string {
-    return member?.name ?? member?.email ?? "Name not shown"
+/** A member's name; where its text does not fit its commitment, the words of the fingerprint. */
+export function memberName(member: Pick<MemberView, "name" | "words"> | null | undefined): string {
+    return member?.name ?? member?.words ?? "Name not shown"
 }
 
 export function teamName(team: TeamView | null): string {

@@ -50,10 +50,19 @@ export interface MemberView {
     email: string | null
     role: Role
     verified: "founder" | "token" | "words" | "none"
-    words: string
+    /** Who signed what `verified` says, and when by their clock. */
+    checked: { by: Id; at: number }
+    /** How the invitation travelled; null for the founder. */
+    via: "link" | "mail" | null
+    /** The fingerprint of their keys in six words; null until somebody asks. */
+    words: string | null
     joinedAt: number
     present: boolean
+    /** Who took them out (themself: they left), and when; null while they are there. */
+    left: { by: Id; at: number } | null
     me: boolean
+    /** Rights that wait until words were compared. */
+    pending: Record<Id, Right>
     /** Vaults held. */
     rights: Record<Id, Right>
 }
@@ -63,9 +72,22 @@ export interface InviteView {
     email: string | null
     role: Role
     expiry: number
+    via: "link" | "mail"
+    by: Id
     state: "open" | "used" | "revoked" | "dead"
     waiting: boolean
 }
+
+/** Two people on the phone. */
+export interface Comparison {
+    /** What to read out; null if there is nothing to say yet. */
+    say: string | null
+    /** Three phrases of which the other one's is at most one; null if there is nothing to choose any more. */
+    choices: string[] | null
+}
+
+/** `removed`: it ended there. `differs`: nothing was signed, and the member is still there. */
+export type Picked = "verified" | "removed" | "differs"
 
 /** A refusal is final for the object it names; the page shows it and nothing is sent. */
 export interface Refusal {
@@ -100,6 +122,8 @@ export interface TeamView {
     members: MemberView[]
     invites: InviteView[]
     vaults: VaultView[]
+    /** I joined by mail and have not heard the inviter's words yet: nothing of mine goes into the team. */
+    uncompared: boolean
     /** The newest link by somebody else: who and when, by their clock. */
     lastByOther: { member: string; at: number } | null
 }
@@ -140,7 +164,11 @@ export interface InvitePreview {
     role: Role
     vaults: number
     expiry: number
-    state: "open" | "waiting" | "joined"
+    via: "link" | "mail"
+    /** Whose browser can let the invitee in, as far as their names are shown. */
+    awaited: string[]
+    /** `member`: in the team already, by another invitation. */
+    state: "open" | "waiting" | "joined" | "member"
     /** False when signed in with another address than the one invited. */
     forMe: boolean | null
 }
@@ -200,12 +228,22 @@ export interface Core {
         role: Role,
         vaults: { vault: Id; right: Right }[],
         days: number,
+        via?: "link" | "mail",
     ): Promise<{ url: string }>
     revokeInvite(team: Id, hash: Id): Promise<void>
     /** Admins and owners are confirmed by hand; members and auditors by any unlocked admin's client, unasked. */
     confirmMember(team: Id, hash: Id): Promise<void>
     openInvite(fragment: string): Promise<InvitePreview>
     acceptInvite(fragment: string, name: string): Promise<void>
+    /** The fingerprint of a member's keys in six words; takes 0.2 s. */
+    wordsOf(team: Id, member: Id): Promise<string>
+    /** For an admin: what to read to a member, and what to listen for. */
+    comparison(team: Id, member: Id): Promise<Comparison>
+    /** `choice` is a place in `choices`, null for none of them. */
+    pickWords(team: Id, member: Id, choice: number | null): Promise<Picked>
+    /** What I read to an admin; who joined by mail listens first. */
+    myComparison(team: Id): Promise<Comparison>
+    hearWords(team: Id, choice: number | null): Promise<Picked>
     removeMember(team: Id, member: Id): Promise<void>
     setRole(team: Id, member: Id, role: Role): Promise<void>
     grantVault(vault: Id, member: Id, right: Right): Promise<void>

@@ -1,5 +1,6 @@
 /** A Core in memory with sample data, for pages under test and for pictures of them. Never part of the build. */
 import type {
+    Comparison,
     Core,
     Details,
     Draft,
@@ -12,6 +13,7 @@ import type {
     MemberView,
     NewItem,
     Overview,
+    Picked,
     Right,
     Role,
     Row,
@@ -36,6 +38,11 @@ const WORDS = [
     "copper drizzle anvil moth keel brisk",
     "pewter lilac sprint domino radish fable",
 ]
+const PHRASES = [
+    "gravel nimble otter sunlit cabin wicker",
+    "gravel nimble anvil sunlit keel wicker",
+    "gravel nimble lilac sunlit fable wicker",
+]
 
 function fail(code: string, more: Partial<Failure> = {}): never {
     throw { code, ...more } satisfies Failure
@@ -55,11 +62,15 @@ function person(
         email,
         role,
         verified,
+        checked: { by: hex(verified === "founder" ? 100 : 101), at: NOW - (29 - number) * DAY },
+        via: verified === "founder" ? null : verified === "none" ? "mail" : "link",
         words: WORDS[number % WORDS.length] ?? "",
         joinedAt: NOW - (30 - number) * DAY,
         present: true,
+        left: null,
         me: number === 0,
         rights,
+        pending: verified === "none" ? { [VAULTS.fleet]: "write", [VAULTS.build]: "read" } : {},
     }
 }
 
@@ -85,6 +96,12 @@ function members(): MemberView[] {
             { [fleet]: "read" },
         ),
         person(3, null, "tariq@example.net", "member", "none", {}),
+        person(5, null, "wanda@example.net", "auditor", "token", {}),
+        {
+            ...person(4, "Somebody Else", "lena@example.net", "member", "none", {}),
+            present: false,
+            left: { by: hex(101), at: NOW - 4 * DAY },
+        },
     ]
 }
 
@@ -129,6 +146,8 @@ function teams(): TeamView[] {
                     email: "ines@example.net",
                     role: "member",
                     expiry: NOW + 5 * DAY,
+                    via: "mail",
+                    by: hex(100),
                     state: "open",
                     waiting: true,
                 },
@@ -137,7 +156,19 @@ function teams(): TeamView[] {
                     email: "tomasz.ferrari@example.net",
                     role: "admin",
                     expiry: NOW + 6 * DAY,
+                    via: "link",
+                    by: hex(100),
                     state: "open",
+                    waiting: true,
+                },
+                {
+                    hash: "a4".repeat(32),
+                    email: "olga@example.net",
+                    role: "member",
+                    expiry: NOW + 6 * DAY,
+                    via: "link",
+                    by: hex(104),
+                    state: "dead",
                     waiting: false,
                 },
             ],
@@ -146,6 +177,7 @@ function teams(): TeamView[] {
                 vault(VAULTS.databases, "Databases", "manage", { due: true }),
                 vault(VAULTS.build, "Build and deploy", "read", { state: "waiting_for_key" }),
             ],
+            uncompared: false,
             lastByOther: { member: hex(101), at: NOW - 2 * DAY },
         },
         {
@@ -161,9 +193,23 @@ function teams(): TeamView[] {
                     holders: [{ member: me.id, right: "manage", hasKey: true }],
                 }),
             ],
+            uncompared: false,
             lastByOther: null,
         },
     ]
+}
+
+/** The team as somebody sees it who joined by mail. */
+function asUnverified(team: TeamView, uncompared: boolean): TeamView {
+    const mine = hex(103)
+    return {
+        ...team,
+        role: "member",
+        uncompared,
+        invites: [],
+        vaults: [],
+        members: team.members.map((member) => ({ ...member, me: member.id === mine })),
+    }
 }
 
 const PRIVATE_KEY = [
@@ -389,6 +435,14 @@ export const SCENES: Record<string, (snapshot: Snapshot) => Snapshot> = {
             lastByOther: null,
         })),
     }),
+    unheard: (snapshot) => ({
+        ...snapshot,
+        teams: snapshot.teams.map((team) => (team.kind === "team" ? asUnverified(team, true) : team)),
+    }),
+    heard: (snapshot) => ({
+        ...snapshot,
+        teams: snapshot.teams.map((team) => (team.kind === "team" ? asUnverified(team, false) : team)),
+    }),
     full: (snapshot) => snapshot,
     many: (snapshot) => snapshot,
     conflict: (snapshot) => snapshot,
@@ -438,6 +492,8 @@ export class FakeCore implements Core {
         role: "member",
         vaults: 2,
         expiry: Date.now() + 5 * DAY,
+        via: "link",
+        awaited: ["Maya Lindqvist", "Ben Okafor"],
         state: "open",
         forMe: true,
     }
@@ -545,6 +601,7 @@ export class FakeCore implements Core {
             members: members().slice(0, 1),
             invites: [],
             vaults: [],
+            uncompared: false,
             lastByOther: null,
         }
         this.#set({ teams: [...this.#snapshot.teams, team] })
@@ -565,11 +622,14 @@ export class FakeCore implements Core {
         role: Role,
         _vaults: { vault: Id; right: Right }[],
         days: number,
+        via: "link" | "mail" = "link",
     ): Promise<{ url: string }> {
         const invite = {
             hash: "a3".repeat(32),
             email,
             role,
+            via,
+            by: hex(100),
             expiry: Date.now() + days * DAY,
             state: "open" as const,
             waiting: false,
@@ -592,6 +652,35 @@ export class FakeCore implements Core {
     }
     async acceptInvite(): Promise<void> {
         if (!("code" in this.invitation)) this.invitation = { ...this.invitation, state: "waiting" }
+    }
+    async wordsOf(_team: Id, member: Id): Promise<string> {
+        return WORDS[Number.parseInt(member, 16) % WORDS.length] ?? ""
+    }
+    async comparison(_team: Id, member: Id): Promise<Comparison> {
+        const isNone = this.#snapshot.teams[0]?.members.find(({ id }) => id === member)?.verified === "none"
+        return { say: isNone ? (WORDS[2] ?? null) : null, choices: PHRASES }
+    }
+    async pickWords(team: Id, member: Id, choice: number | null): Promise<Picked> {
+        if (choice !== 1) {
+            await this.removeMember(team, member)
+            return "removed"
+        }
+        this.#team(team, (each) => ({
+            ...each,
+            members: each.members.map((one) =>
+                one.id === member ? { ...one, verified: "words" as const, pending: {} } : one,
+            ),
+        }))
+        return "verified"
+    }
+    async myComparison(team: Id): Promise<Comparison> {
+        const unheard = this.#snapshot.teams.find(({ id }) => id === team)?.uncompared
+        return unheard ? { say: null, choices: PHRASES } : { say: PHRASES[1] ?? null, choices: null }
+    }
+    async hearWords(team: Id, choice: number | null): Promise<Picked> {
+        if (choice !== 1) return "removed"
+        this.#team(team, (each) => ({ ...each, uncompared: false }))
+        return "verified"
     }
     async removeMember(team: Id, member: Id): Promise<void> {
         this.#team(team, (each) => ({

@@ -112,7 +112,8 @@ function addMember({ state, link, actor, seq, verify: verifies }: Applied<"add_m
     const { identity, box, profile } = acceptance
     const account = hex(acceptance.account)
     const roster = { id, account, identity, box, fp, role: found.role, verified, profile } as const
-    const member: Member = { ...roster, joined: seq, left: null, pending, held: new Set() }
+    const since = { joined: seq, checked: seq, left: null, invite: found.hash }
+    const member: Member = { ...roster, ...since, pending, held: new Set() }
     state.enter(member)
     if (!mailed) giveAll(state, member, found.vaults, seq)
 }
@@ -140,6 +141,7 @@ function verify({ state, link, actor, seq }: Applied<"verify">): void {
     giveAll(state, subject, mine, seq)
     subject.pending = []
     subject.verified = "words"
+    subject.checked = seq
 }
 
 function setRole({ state, link, actor, seq }: Applied<"set_role">): void {

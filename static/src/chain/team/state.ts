@@ -30,6 +30,10 @@ export interface Member {
     readonly fp: Bytes
     role: Role
     verified: "founder" | "token" | "words" | "none"
+    /** seq of the link that `verified` came with. */
+    checked: number
+    /** The invite that they joined by; null for the founder. */
+    readonly invite: Id | null
     profile: { readonly email: Bytes; readonly name: Bytes }
     readonly joined: number // seq
     left: number | null // seq

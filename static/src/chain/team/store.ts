@@ -6,14 +6,15 @@ import { Hashes, Numbers } from "../columns"
 import type { CutAt, Epoch, Given, Holding, Invite, Member } from "./state"
 import { NONE, TeamState, Vault } from "./state"
 
-const VERSION = 1
+const VERSION = 2
 
 type StoredGiven = [vault: Bytes, right: Given["right"]][]
 type StoredMember = [
     id: Bytes,
     keys: [account: Bytes, identity: Bytes, box: Bytes, fp: Bytes],
     role: Member["role"],
-    verified: Member["verified"],
+    verified: [how: Member["verified"], checked: number],
+    invite: Bytes | null,
     profile: [email: Bytes, name: Bytes],
     joined: number,
     left: number | null,
@@ -96,13 +97,14 @@ function restoreGiven(rights: StoredGiven): Given[] {
 }
 
 function storedMember(member: Member): StoredMember {
-    const { id, account, identity, box, fp, role, verified, profile, joined, left, pending } = member
+    const { id, account, identity, box, fp, role, verified, checked, profile, joined, left, pending } = member
     const keys: StoredMember[1] = [unhex(account), identity, box, fp]
     return [
         unhex(id),
         keys,
         role,
-        verified,
+        [verified, checked],
+        member.invite === null ? null : unhex(member.invite),
         [profile.email, profile.name],
         joined,
         left,
@@ -114,7 +116,8 @@ function restoreMember([
     id,
     keys,
     role,
-    verified,
+    [verified, checked],
+    invite,
     [email, name],
     joined,
     left,
@@ -129,6 +132,8 @@ function restoreMember([
         fp,
         role,
         verified,
+        checked,
+        invite: invite === null ? null : hex(invite),
         profile: { email, name },
     }
     return { ...roster, joined, left, pending: restoreGiven(pending), held: new Set() }
