@@ -65,7 +65,7 @@ def test_only_known_names_lie_at_the_top() -> None:
     top = {name.split("/")[0] for name, _ in tracked()}
     assert top <= {
         ".ci", ".editorconfig", ".github", ".gitignore", ".pre-commit-config.yaml",
-        "CHANGELOG.md", "LICENSE", "README.md", "accounts", "audit", "config", "dev",
+        "CHANGELOG.md", "LICENSE", "NOTICE", "README.md", "accounts", "audit", "config", "dev",
         "manage.py", "pyproject.toml", "requirements.lock", "sharing", "static", "templates",
         "tests", "vaults",
     }  # fmt: skip
