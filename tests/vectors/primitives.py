@@ -12,6 +12,7 @@ from nacl.bindings import (
 from nacl.signing import SigningKey
 
 from tests.draw import Draw
+from tests.vectors.signature_edges import edge_cases
 from vaults.crypto import cbor, keys, parts, profile
 
 Case = dict[str, Any]
@@ -222,6 +223,7 @@ def ed25519_cases() -> list[Case]:
         bad(f"R is {name}", signature=bytes.fromhex(point) + s)
     bad("A = R = order 4, S = 0", public=bytes(32), signature=bytes(64))
     cases.extend(_mixed_order(draw))
+    cases.extend(edge_cases())
     return [hexed(case) for case in cases]
 
 
