@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e import story as told
 from tests.e2e.story import Told
-from tests.e2e.thief import Thief
+from tests.e2e.thief import Thief, forms
 
 # Users and e-mail addresses; and what opens the commitments in the chains.
 USERS = {"accounts_user", "account_emailaddress"}
@@ -67,13 +67,6 @@ def raw_secrets(story: Told, thief: Thief) -> dict[str, bytes]:
         for (vault, epoch), dek in thief.deks(keyring["box"]).items():
             found[f"{person.name}'s DEK {epoch} of {vault}"] = bytes(dek.raw)
     return found
-
-
-def forms(secret: bytes) -> list[bytes]:
-    """Return a secret as bytes, as hex, and as Base64 at each of the three alignments."""
-    shifted = [base64.b64encode(b"\0" * n + secret).rstrip(b"=")[4:-2] for n in range(3)]
-    urlsafe = [text.translate(bytes.maketrans(b"+/", b"-_")) for text in shifted]
-    return [secret, secret.hex().encode(), *shifted, *urlsafe]
 
 
 def assert_nowhere(haystack: bytes, where: str, story: Told, thief: Thief) -> None:

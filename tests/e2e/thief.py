@@ -27,6 +27,13 @@ from vaults.kms.cache import kek_context
 from vaults.kms.local import LocalKms
 
 
+def forms(secret: bytes) -> list[bytes]:
+    """Return a secret as bytes, as hex, and as Base64 at each of the three alignments."""
+    shifted = [base64.b64encode(b"\0" * n + secret).rstrip(b"=")[4:-2] for n in range(3)]
+    urlsafe = [text.translate(bytes.maketrans(b"+/", b"-_")) for text in shifted]
+    return [secret, secret.hex().encode(), *shifted, *urlsafe]
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A text that was opened, and where it lay."""

@@ -14,7 +14,7 @@ import { breathe } from "./clock.ts"
 import type { PinBook } from "./pins.ts"
 import type { Delta, Heads, ItemRow, LinksRecord, TeamRecord } from "./records.ts"
 import { fillRings, isWhole } from "./ring.ts"
-import { openRows, settleLate, settleRows } from "./rows.ts"
+import { dropUnverified, openRows, settleLate, settleRows } from "./rows.ts"
 import type { View } from "./view.ts"
 
 const UNKNOWN = -1 // as a team's stir: nothing of it is here yet
@@ -123,7 +123,15 @@ export class Applier {
             this.#judgeTeam(team)
             for (const vault of team.vaults.values()) if (vault.refusal === null) this.#judgeVault(vault)
         }
+        this.#dropUnverified()
         this.#view.changed()
+    }
+
+    #dropUnverified(): void {
+        for (const team of this.#books.teams.values()) {
+            for (const vault of team.vaults.values())
+                if (team.isFrozen || vault.refusal !== null) dropUnverified(vault, this.#view)
+        }
     }
 
     /** Open a book for each vault that concerns me, and let go of those whose right ended. */

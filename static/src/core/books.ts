@@ -24,6 +24,8 @@ export interface Row {
     /** c(details), 32 bytes, as the server says it. */
     readonly details: Bytes
     isVerified: boolean
+    /** The verified row that it took the place of, until it is verified itself. */
+    before: Row | null
 }
 
 export class VaultBook {
@@ -90,6 +92,9 @@ export class VaultBook {
 /** What was made of a grant: its DEK is in the ring, it waits, or it is refused. */
 export type GrantMemo = "opened" | { readonly refusal: RefusalId }
 
+/** Of a team that was not served yet. */
+export const NO_EXTRAS: Extras = { stir: -1, openings: [], grants: [], olds: [], waiting: [], pending: [] }
+
 export class TeamBook {
     readonly id: string
     readonly state: TeamState
@@ -98,7 +103,7 @@ export class TeamBook {
     readonly names = new Map<string, string>()
     readonly memo = new Map<string, GrantMemo>()
     readonly #account: string
-    extras: Extras = { stir: -1, openings: [], grants: [], olds: [], waiting: [], pending: [] }
+    extras: Extras = NO_EXTRAS
     refusal: RefusalId | null = null
     isKmsUnavailable = false
     /** The server does not list it any more: a removal that it did not show, or a withheld team. */
@@ -184,6 +189,9 @@ export class Books {
         facts: Readonly<Record<string, string | number>>,
     ): void {
         const { team = null, vault = null, item = null } = at
+        const book = team === null ? undefined : this.teams.get(team)
+        // What was told beside its chain is not to be kept: see the cache.
+        if (book !== undefined) book.isDirty = true
         const report = JSON.stringify({ refusal: id, team, vault, item, ...facts }, null, 2)
         this.refusals.set([id, team, vault, item].join("/"), { id, team, vault, item, report })
     }

@@ -11,7 +11,7 @@ import { open, seal } from "../crypto/seal.ts"
 import type { Overview } from "../worker/api.ts"
 import type { Me } from "./account.ts"
 import type { Books } from "./books.ts"
-import { TeamBook, VaultBook } from "./books.ts"
+import { NO_EXTRAS, TeamBook, VaultBook } from "./books.ts"
 import type { Extras } from "./records.ts"
 import { isFalse } from "./ring.ts"
 import type { Store } from "./store.ts"
@@ -45,7 +45,7 @@ export class Cache {
     async save(books: Books): Promise<void> {
         for (const team of books.teams.values()) {
             if (team.isFrozen) continue
-            if (team.isDirty) await this.#put(team.id, teamMap(team))
+            if (team.isDirty) await this.#put(team.id, teamMap(team, keptExtras(books, team)))
             team.isDirty = false
             for (const vault of team.vaults.values()) {
                 if (!vault.isDirty || !isSettled(vault)) continue
@@ -100,9 +100,18 @@ function isSettled(vault: VaultBook): boolean {
     return true
 }
 
-function teamMap(team: TeamBook): Bytes {
-    const { stir, openings, grants, olds, waiting, pending } = team.extras
-    const extras = {
+/**
+ * Where something was refused, the server may have lied beside the chain, in grants for instance: none of that is kept,
+ * and the next visit asks for it again. Else a lie told once would be refused for ever.
+ */
+function keptExtras(books: Books, team: TeamBook): Extras {
+    const isRefused = [...books.refusals.values()].some((refusal) => refusal.team === team.id)
+    return isRefused ? NO_EXTRAS : team.extras
+}
+
+function teamMap(team: TeamBook, extras: Extras): Bytes {
+    const { stir, openings, grants, olds, waiting, pending } = extras
+    const stored = {
         // One more, since a team that was never served has none, and the profile has no negative numbers.
         stir: stir + 1,
         openings: openings.map((row) => ({ ...row })),
@@ -112,7 +121,7 @@ function teamMap(team: TeamBook): Bytes {
         waiting: waiting.map((row) => ({ ...row, opening: { ...row.opening } })),
         pending: pending.map((row) => ({ ...row })),
     }
-    return encode({ v: VERSION, kind: "team", state: serialiseTeam(team.state), extras })
+    return encode({ v: VERSION, kind: "team", state: serialiseTeam(team.state), extras: stored })
 }
 
 function vaultMap(vault: VaultBook): Bytes {
@@ -148,6 +157,7 @@ function restoreVaultBook(books: Books, map: Readonly<Record<string, unknown>>):
             padded: NOTHING,
             details: NOTHING,
             isVerified: true,
+            before: null,
         })
     }
     team.vaults.set(vault.id, vault)

@@ -79,7 +79,7 @@ async function sealEdit(vault: VaultBook, { dek, epoch }: Ground, author: Bytes,
     const place = { author, epoch, item: id, revision, team: vault.team.state.id, vault: unhex(vault.id) }
     const { blob, details, hash } = await sealContent(dek, place, content)
     const overview = overviewOf(content.overview)
-    const row = { item, revision, epoch, overview, padded: NOTHING, details, isVerified: true }
+    const row = { item, revision, epoch, overview, padded: NOTHING, details, isVerified: true, before: null }
     return { item, entry: [id, revision, hash] as const, blob, row }
 }
 

@@ -79,7 +79,7 @@ function take(
     for (const [i, sealed] of rows.entries()) {
         vault.sealed.delete(sealed.item)
         try {
-            const row = readRow(sealed, opened[i] ?? null)
+            const row = readRow(sealed, opened[i] ?? null, vault.rows.get(sealed.item))
             vault.rows.set(row.item, row)
             shown.push(row)
         } catch (error) {
@@ -90,7 +90,7 @@ function take(
     view.rows(vault, shown)
 }
 
-function readRow(sealed: ItemRow, padded: Bytes | null): Row {
+function readRow(sealed: ItemRow, padded: Bytes | null, known: Row | undefined): Row {
     if (padded === null) throw new Refused("R7.open")
     return {
         item: sealed.item,
@@ -101,6 +101,7 @@ function readRow(sealed: ItemRow, padded: Bytes | null): Row {
         padded,
         details: sealed.details,
         isVerified: false,
+        before: known === undefined || known.isVerified ? (known ?? null) : known.before,
     }
 }
 
@@ -175,8 +176,32 @@ export function verifyRow(row: Row, last: Revision): true | Refused {
     const hash = revisionHash(partCommitment("overview", row.padded), row.details)
     if (last.hash === null || !equal(hash, last.hash)) return new Refused("R7.hash")
     row.isVerified = true
+    row.before = null
     row.padded = SPENT
     return true
+}
+
+/**
+ * A frozen vault shows what its fold says and nothing else: a row that came with what was refused goes, and the one
+ * that it took the place of comes back.
+ */
+export function dropUnverified(vault: VaultBook, view: View): void {
+    const shown: Row[] = []
+    const settled: Row[] = []
+    const gone: string[] = []
+    vault.sealed.clear()
+    for (const row of [...vault.rows.values()]) {
+        if (row.isVerified) continue
+        const last = vault.state.latest(row.item)
+        if (last?.revision === row.revision && verifyRow(row, last) === true) settled.push(row)
+        else if (row.before === null) gone.push(row.item)
+        else shown.push(row.before)
+    }
+    for (const row of shown) vault.rows.set(row.item, row)
+    for (const item of gone) vault.rows.delete(item)
+    if (gone.length > 0) view.gone(gone)
+    view.rows(vault, shown)
+    view.verified(vault, settled)
 }
 
 function checkComplete(vault: VaultBook, span: Span, view: View): void {

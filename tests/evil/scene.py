@@ -1,0 +1,164 @@
+"""One account and its browser, against a server that tells the truth, lies, and tells the truth."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
+from uuid import UUID
+
+from playwright.sync_api import Browser, BrowserContext
+
+from tests.bench.people import Session
+from tests.e2e.thief import Thief
+from tests.evil.leaks import leaked, written
+from tests.evil.proxy import Lie, LyingServer
+from tests.evil.sync import Change, more_team_links, more_vault_links, telling
+from tests.evil.team import Cast, Keys, Sealed, Team, second_device
+from tests.evil.victim import Victim
+from tests.product import Product
+
+SETTLED = 2  # rounds after a refusal in which nothing may leave
+
+
+class Scene:
+    """What every case begins with. The victim is signed in, and unlocked."""
+
+    def __init__(self, product: Product, liar: LyingServer, cast: Cast, victim: Victim) -> None:
+        self.product, self.liar, self.cast, self.victim = product, liar, cast, victim
+        self.keys = self._keys()
+        self._begun = 0
+
+    def _keys(self) -> Keys:
+        """The keys that the browser made, by the kit that its person noted."""
+        thief = Thief(self.product)
+        with closing(thief.database):
+            ring = thief.keyring(self.victim)
+            (row,) = thief.rows("SELECT id FROM accounts_user WHERE email = %s", self.victim.email)
+        account: UUID = row["id"]
+        return Keys(account.bytes, self.victim.email, ring["identity"], ring["box"])
+
+    # A team of one's own for each case.
+
+    def team(
+        self, *, role: str = "member", right: str = "write", name: str = "", **others: str
+    ) -> Team:
+        """A team with a vault "Harbour n" and an item "Mooring n", which the victim's page shows.
+
+        Args:
+            role: the victim's.
+            right: the victim's in the vault.
+            name: the team's.
+            others: colleagues and their right in the vault, e.g. `mallory="write"`.
+        """
+        self._begun = len(self.liar.sent)
+        team = Team(self.cast.anew(), self.keys, name)
+        self.team_now = team
+        team.vault = team.new_vault(f"Harbour {team.number}")
+        team.write_items(team.vault, f"Mooring {team.number}")
+        team.join(team.victim_person(), {team.vault: right}, role=role)
+        for colleague, their_right in others.items():
+            team.join(team.newcomer(colleague), {team.vault: their_right})
+        self.victim.sees(team.vault, f"Mooring {team.number}")
+        self.victim.expect_no_refusal()
+        return team
+
+    # The three parts of a case.
+
+    def honest(self, team: Team, title: str = "Honest") -> None:
+        """A colleague writes, and the victim sees it: so far the flow works."""
+        title = f"{title} {team.number}"
+        team.write_items(team.vault, title)
+        self.victim.sees(team.vault, title)
+        self.victim.expect_no_refusal()
+
+    def refuses(self, team: Team, refusal: str) -> None:
+        """The client looks, shows the refusal, and sends nothing of the team from then on."""
+        self.victim.look()
+        self.stopped(team, refusal)
+
+    def stopped(self, team: Team, refusal: str) -> None:
+        """The page shows the refusal; no key and no link of the team leaves after it."""
+        before = len(self.liar.sent)
+        self.victim.expect_refusal(refusal)
+        self.silent(team, before)
+
+    def silent(self, team: Team, since: int) -> None:
+        """Give the client time to betray something, and see that it does not."""
+        for _ in range(SETTLED):
+            rounds = self._rounds()
+            self.victim.look()
+            self._wait_for_rounds(rounds)
+        assert written(self.liar.sent[since:], team.path) == []
+        self.no_leak(team)
+
+    def no_leak(self, team: Team) -> None:
+        """No text and no key left the browser since the case began."""
+        secrets = team.secrets() | {
+            "password": self.victim.password.encode(),
+            "identity": self.keys.identity,
+            "box key": self.keys.box,
+        }
+        assert leaked(self.liar.sent[self._begun :], secrets) == []
+
+    def _rounds(self) -> int:
+        return sum(each.path == "sync" for each in self.liar.sent)
+
+    def _wait_for_rounds(self, before: int) -> None:
+        for _ in range(100):
+            if self._rounds() > before:
+                break
+            self.victim.page.wait_for_timeout(20)
+        self.victim.page.wait_for_timeout(50)
+
+    def recovers(self, team: Team, *, catch_up: bool = False) -> None:
+        """The lie has stopped: nothing was written by it, and the same flow works again.
+
+        Args:
+            team: whose chains on the server are as its builder made them.
+            catch_up: the victim wrote something on purpose; it is folded first.
+        """
+        assert self.liar.failures == []
+        if catch_up:
+            team.catch_up()
+        assert team.heads() == team.own_heads()
+        self.victim.relock()
+        self.victim.expect_no_refusal()
+        self.honest(team, "After the lie")
+
+    # Lies in the sync.
+
+    def told(self, *changes: Change) -> AbstractContextManager[Lie]:
+        """Every sync is told with these changes."""
+        return self.liar.lying("GET|POST", "sync", telling(*changes))
+
+    def forged(self, team: Team, *signed: bytes) -> AbstractContextManager[Lie]:
+        """The team's chain goes on with links that the server would never take."""
+        state = team.team.state
+        return self.told(more_team_links(state.id, state.seq, *signed))
+
+    def forged_change(self, team: Team, change: Sealed) -> AbstractContextManager[Lie]:
+        """The vault's chain goes on with a change that the server would never take."""
+        state = team.team.vaults[team.vault].state
+        place = (team.team.state.id, team.vault, state.seq)
+        return self.told(more_vault_links(*place, [change.link], change.rows))
+
+    # Other devices of the same person.
+
+    def device(self) -> Session:
+        """The API with the browser's session."""
+        cookies: Mapping[str, str] = {
+            str(each.get("name")): str(each.get("value")) for each in self.victim.context.cookies()
+        }
+        return second_device(self.product, cookies, 9_000)
+
+    @contextmanager
+    def new_browser(self, browser: Browser) -> Iterator[Victim]:
+        """A browser of the same person that has the session, and has kept nothing; locked."""
+        cookies = self.victim.context.cookies()
+        there = Victim(self.product, self.liar, browser, self.victim.name)
+        there.password, there.email = self.victim.password, self.victim.email
+        context: BrowserContext = there.context
+        try:
+            context.add_cookies(cookies)  # type: ignore[arg-type]
+            there.page.goto("/")
+            yield there
+        finally:
+            context.close()

@@ -1,0 +1,297 @@
+"""What the client refuses in chains and grants: T1-T17, one lie each in a real browser.
+
+The liar has a colleague's or an owner's help wherever it needs a signature: the links it tells are
+signed by real keys of the team, and the real server would take none of them.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.chains import Person
+from tests.evil.proxy import Answer, Ask, Sent
+from tests.evil.scene import Scene
+from tests.evil.sync import Record, Tale, other_team
+from tests.evil.team import Content, Team
+from vaults.crypto import cbor
+from vaults.crypto.keys import Dek
+
+PAST = ("Date", "Sat, 01 Jan 2000 00:00:00 GMT")
+
+
+def grant_told(vault: bytes, other: bytes) -> Callable[[Record], None]:
+    """The victim is told another grant of a vault than the one that was made for them."""
+    replaced = cbor.loads(other)
+
+    def change(record: Record) -> None:
+        for row in record["grants"]:
+            if row["vault"] == vault:
+                row.update(replaced)
+
+    return change
+
+
+def refuses_grant(scene: Scene, refusal: str, forge: Callable[[Team, bytes], bytes]) -> None:
+    """A vault's key reaches the victim; that of the next vault is replaced by `forge`."""
+    team = scene.team(right="read", mallory="write")
+    first = team.new_vault(f"Pier {team.number}")
+    team.team.vault_grant(team.founder, first, team.victim, "read")
+    team.push(team.founder)
+    team.give(team.victim, first)
+    scene.victim.look()
+    scene.victim.open_vault(f"Pier {team.number}")
+
+    second = team.new_vault(f"Dock {team.number}")
+    team.team.vault_grant(team.founder, second, team.victim, "read")
+    team.push(team.founder)
+    lie = other_team(team.team.state.id, grant_told(second, forge(team, second)))
+    with scene.told(lie):
+        team.give(team.victim, second)
+        scene.refuses(team, refusal)
+        expect(scene.victim.vault("Closed vault")).to_be_visible()
+    team.write_items(second, f"On the dock {team.number}")
+    scene.recovers(team)
+    scene.victim.sees(second, f"On the dock {team.number}")
+
+
+def test_T1_a_link_is_left_out(scene: Scene) -> None:
+    """Two links are made, and only the second is told."""
+    team = scene.team()
+    scene.honest(team)
+    for _ in range(2):
+        invitation = team.invite(team.founder)
+        team.team.invite_revoke(team.founder, invitation)
+        team.push(team.founder)
+
+    def left_out(record: Record) -> None:
+        del record["links"][0]
+
+    with scene.told(other_team(team.team.state.id, left_out)):
+        scene.refuses(team, "T1.seq")
+    scene.recovers(team)
+
+
+def test_T2_actor_without_the_right(scene: Scene) -> None:
+    """A plain member changes roles."""
+    team = scene.team(mallory="write")
+    scene.honest(team)
+    body = {"cut": [], "member": team.victim.member, "role": "auditor"}
+    with scene.forged(team, team.team.sign(team.people["mallory"], "set_role", body)):
+        scene.refuses(team, "T2.role")
+    scene.recovers(team)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "fields"), [("T3.type", {"type": "recovery_policy"}), ("T3.version", {"v": 2})]
+)
+def test_T3_unknown_type_or_version(scene: Scene, refusal: str, fields: dict[str, Any]) -> None:
+    team = scene.team()
+    scene.honest(team)
+    profile = {"profile": {"email": os.urandom(32), "name": os.urandom(32)}}
+    with scene.forged(team, team.team.sign(team.founder, "set_profile", profile, **fields)):
+        scene.refuses(team, refusal)
+    scene.recovers(team)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "head"), [("T4.older", {"seq": 1}), ("T4.fork", {"hash": bytes(32)})]
+)
+def test_T4_older_head_or_another_history(scene: Scene, refusal: str, head: dict[str, Any]) -> None:
+    """The head that the server names is behind what this browser has verified, or beside it."""
+    team = scene.team()
+    scene.honest(team)
+
+    def change(tale: Tale) -> None:
+        told = tale.team_head(team.team.state.id)
+        if told is not None:
+            told.update(head)
+
+    with scene.told(change):
+        scene.refuses(team, refusal)
+    scene.recovers(team)
+
+
+def test_T5_a_link_of_another_team(scene: Scene) -> None:
+    """The founder of two teams signs for one, and the server puts the link into the other."""
+    other, team = scene.team(), scene.team()
+    scene.honest(team)
+    body = {"invite": os.urandom(32)}
+    signed = team.team.sign(team.founder, "invite_revoke", body, chain=other.team.state.id)
+    with scene.forged(team, signed):
+        scene.refuses(team, "T5.chain")
+    scene.recovers(team)
+
+
+def test_T6_a_key_that_is_not_in_the_roster(scene: Scene) -> None:
+    """An owner vouches for the victim under somebody else's key."""
+    team = scene.team(mallory="read")
+    scene.honest(team)
+    body = {"fp": team.people["mallory"].fp, "how": "words", "member": team.victim.member}
+    with scene.forged(team, team.team.sign(team.founder, "verify", body)):
+        scene.refuses(team, "T6.fp")
+    scene.recovers(team)
+
+
+def test_T7_grant_by_a_member_who_does_not_manage(scene: Scene) -> None:
+    """A writer seals the right key to the victim, without the right to."""
+
+    def forge(team: Team, vault: bytes) -> bytes:
+        return team.team.grant(team.people["mallory"], vault, team.victim)
+
+    refuses_grant(scene, "T7.authority", forge)
+
+
+def test_T8_a_key_that_the_chain_does_not_name(scene: Scene) -> None:
+    """The manager themself seals another key than the one that the vault was made with."""
+
+    def forge(team: Team, vault: bytes) -> bytes:
+        builder = team.team.vaults[vault]
+        right, builder.deks[1] = builder.deks[1], Dek.generate()
+        try:
+            return team.team.grant(team.founder, vault, team.victim)
+        finally:
+            builder.deks[1] = right
+
+    refuses_grant(scene, "T8.commit", forge)
+
+
+def test_T9_a_write_under_the_key_of_a_removed_member(scene: Scene) -> None:
+    """A reader is removed, and a writer goes on under the key that the reader still has."""
+    team = scene.team(mallory="write", bob="read")
+    scene.honest(team)
+    team.remove(team.founder, team.people["bob"])
+    late = team.sealed(
+        team.people["mallory"], team.vault, [Content(team.item(), 1, "Under the old key")]
+    )
+    with scene.forged_change(team, late):
+        scene.refuses(team, "T9.due")
+        expect(scene.victim.row("Under the old key")).to_have_count(0)
+    assert team.rotate(team.founder, team.vault).status_code == 201
+    scene.recovers(team)
+
+
+def _no_identity(team: Team, person: Person) -> bytes:
+    """An acceptance that the person never signed."""
+    invitation = team.asked(person)
+    body = {**team.team.accept_body(invitation, person), "by_identity": bytes(64)}
+    return team.team.sign(team.founder, "add_member", body)
+
+
+def _revoked(team: Team, person: Person) -> bytes:
+    """An invitation that was taken back."""
+    invitation = team.asked(person)
+    team.team.invite_revoke(team.founder, invitation)
+    team.push(team.founder)
+    body = team.team.accept_body(invitation, person)
+    return team.team.sign(team.founder, "add_member", body)
+
+
+def _used(team: Team, person: Person) -> bytes:
+    """An invitation that somebody used already."""
+    invitation = team.asked(person)
+    team.team.add_member(team.founder, invitation, person)
+    team.push(team.founder)
+    again = team.team.person("twin")
+    body = team.team.accept_body(invitation, again)
+    return team.team.sign(team.founder, "add_member", body)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "forge"),
+    [("T10.sig_identity", _no_identity), ("T10.invite", _revoked), ("T10.invite", _used)],
+    ids=["not accepted", "revoked", "used"],
+)
+def test_T10_a_member_without_a_valid_acceptance(
+    scene: Scene, refusal: str, forge: Callable[[Team, Person], bytes]
+) -> None:
+    team = scene.team()
+    team.join(team.newcomer("bob"))
+    scene.honest(team)
+    signed = forge(team, team.newcomer("eve"))
+    with scene.forged(team, signed):
+        scene.refuses(team, refusal)
+    scene.recovers(team)
+
+
+def test_T11_nobody_resets_a_member_s_keys(scene: Scene) -> None:
+    """Recovery by peers is a later feature: until then its links are of no known kind."""
+    team = scene.team()
+    scene.honest(team)
+    body = {"fp": team.founder.fp, "member": team.victim.member}
+    with scene.forged(team, team.team.sign(team.founder, "reset_key", body)):
+        scene.refuses(team, "T3.type")
+    scene.recovers(team)
+
+
+def test_T12_the_last_owner_leaves(scene: Scene) -> None:
+    team = scene.team()
+    scene.honest(team)
+    body = {"cut": team.team.cut_of(team.founder), "member": team.founder.member}
+    with scene.forged(team, team.team.sign(team.founder, "remove_member", body)):
+        scene.refuses(team, "T12.owner")
+    scene.recovers(team)
+
+
+def test_T13_a_right_for_somebody_who_is_not_verified(scene: Scene) -> None:
+    """Whoever was invited by mail, where the server could hold the token, gets nothing by it."""
+    team = scene.team()
+    mailed = team.join(team.newcomer("eve"), via="mail")
+    scene.honest(team)
+    body = {"cut": [], "member": mailed.member, "right": "read", "vault": team.vault}
+    with scene.forged(team, team.team.sign(team.founder, "vault_grant", body)):
+        scene.refuses(team, "T13.subject")
+    scene.recovers(team)
+
+
+def test_T14_a_revision_twice(scene: Scene) -> None:
+    """A writer writes revision 1 of an item that has one."""
+    team = scene.team(mallory="write")
+    (item,) = team.write_items(team.vault, f"Twice {team.number}")
+    scene.honest(team)
+    again = team.sealed(team.people["mallory"], team.vault, [Content(item, 1, "Another first")])
+    with scene.forged_change(team, again):
+        scene.refuses(team, "T14.revision")
+    scene.recovers(team)
+
+
+def test_T15_an_item_by_a_reader(scene: Scene) -> None:
+    team = scene.team(mallory="read")
+    scene.honest(team)
+    mine = team.sealed(team.people["mallory"], team.vault, [Content(team.item(), 1, "By a reader")])
+    with scene.forged_change(team, mine):
+        scene.refuses(team, "T15.right")
+    scene.recovers(team)
+
+
+def test_T16_a_field_too_many(scene: Scene) -> None:
+    team = scene.team()
+    scene.honest(team)
+    profile = {"profile": {"email": os.urandom(32), "name": os.urandom(32)}}
+    with scene.forged(team, team.team.sign(team.founder, "set_profile", profile, escrow=True)):
+        scene.refuses(team, "T16.fields")
+    scene.recovers(team)
+
+
+def test_T17_no_clock_decides(scene: Scene) -> None:
+    """Changes dated 1970 and 2106 count; an invitation is over by what links say of the time."""
+    team = scene.team()
+    for number, at in enumerate((1, 4_300_000_000_000)):
+        change = team.sealed(
+            team.founder, team.vault, [Content(team.item(), 1, f"Dated {number}")], at=at
+        )
+        team.keep(team.founder, team.vault, change)
+    scene.victim.sees(team.vault, "Dated 0", "Dated 1")
+
+    person = team.newcomer("eve")
+    body = team.team.accept_body(team.asked(person), person)
+    late = team.team.sign(team.founder, "add_member", body, at=4_000_000_000_001)
+
+    def in_the_past(sent: Sent, ask: Ask) -> Answer:
+        return ask().adding(PAST)
+
+    with scene.liar.lying(".*", ".*", in_the_past), scene.forged(team, late):
+        scene.refuses(team, "T10.expired")
+    scene.recovers(team)
