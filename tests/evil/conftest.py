@@ -29,8 +29,8 @@ def honest_product(liar: LyingServer) -> Iterator[Product]:
 
 @pytest.fixture(scope="session")
 def cast(honest_product: Product) -> Iterator[Cast]:
-    """Three accounts that play every founder and colleague."""
-    made = Cast(honest_product, 3)
+    """The accounts that play every founder and colleague."""
+    made = Cast(honest_product, 4)
     yield made
     made.close()
 

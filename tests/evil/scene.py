@@ -1,12 +1,14 @@
 """One account and its browser, against a server that tells the truth, lies, and tells the truth."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from uuid import UUID
 
 from playwright.sync_api import Browser, BrowserContext
 
 from tests.bench.people import Session
+from tests.e2e.person import SLOW
 from tests.e2e.thief import Thief
 from tests.evil.leaks import leaked, written
 from tests.evil.proxy import Lie, LyingServer
@@ -16,6 +18,8 @@ from tests.evil.victim import Victim
 from tests.product import Product
 
 SETTLED = 2  # rounds after a refusal in which nothing may leave
+SETTLING = 50  # ms in which an answer is worked in
+POLL = 20  # ms
 
 
 class Scene:
@@ -24,7 +28,7 @@ class Scene:
     def __init__(self, product: Product, liar: LyingServer, cast: Cast, victim: Victim) -> None:
         self.product, self.liar, self.cast, self.victim = product, liar, cast, victim
         self.keys = self._keys()
-        self._begun = 0
+        self.begun = 0  # the first request of the case, among those of the liar
 
     def _keys(self) -> Keys:
         """The keys that the browser made, by the kit that its person noted."""
@@ -48,9 +52,8 @@ class Scene:
             name: the team's.
             others: colleagues and their right in the vault, e.g. `mallory="write"`.
         """
-        self._begun = len(self.liar.sent)
+        self.begun = len(self.liar.sent)
         team = Team(self.cast.anew(), self.keys, name)
-        self.team_now = team
         team.vault = team.new_vault(f"Harbour {team.number}")
         team.write_items(team.vault, f"Mooring {team.number}")
         team.join(team.victim_person(), {team.vault: right}, role=role)
@@ -82,10 +85,7 @@ class Scene:
 
     def silent(self, team: Team, since: int) -> None:
         """Give the client time to betray something, and see that it does not."""
-        for _ in range(SETTLED):
-            rounds = self._rounds()
-            self.victim.look()
-            self._wait_for_rounds(rounds)
+        self.rounds(SETTLED)
         assert written(self.liar.sent[since:], team.path) == []
         self.no_leak(team)
 
@@ -96,17 +96,25 @@ class Scene:
             "identity": self.keys.identity,
             "box key": self.keys.box,
         }
-        assert leaked(self.liar.sent[self._begun :], secrets) == []
+        assert leaked(self.liar.sent[self.begun :], secrets) == []
 
-    def _rounds(self) -> int:
+    def rounds(self, number: int) -> None:
+        """Have the client look several times, one after the other."""
+        for _ in range(number):
+            before = self._syncs()
+            self.victim.look()
+            self.waits_for(lambda before=before: self._syncs() > before)  # type: ignore[misc]
+            self.victim.page.wait_for_timeout(SETTLING)
+
+    def _syncs(self) -> int:
         return sum(each.path == "sync" for each in self.liar.sent)
 
-    def _wait_for_rounds(self, before: int) -> None:
-        for _ in range(100):
-            if self._rounds() > before:
-                break
-            self.victim.page.wait_for_timeout(20)
-        self.victim.page.wait_for_timeout(50)
+    def waits_for(self, happened: Callable[[], bool]) -> None:
+        """Wait for something that the proxy sees."""
+        deadline = time.monotonic() + SLOW / 1000
+        while not happened():
+            assert time.monotonic() < deadline, "it did not happen"
+            self.victim.page.wait_for_timeout(POLL)
 
     def recovers(self, team: Team, *, catch_up: bool = False) -> None:
         """The lie has stopped: nothing was written by it, and the same flow works again.
@@ -118,7 +126,7 @@ class Scene:
         assert self.liar.failures == []
         if catch_up:
             team.catch_up()
-        assert team.heads() == team.own_heads()
+        assert team.server_heads() == team.own_heads()
         self.victim.relock()
         self.victim.expect_no_refusal()
         self.honest(team, "After the lie")
@@ -127,7 +135,7 @@ class Scene:
 
     def told(self, *changes: Change) -> AbstractContextManager[Lie]:
         """Every sync is told with these changes."""
-        return self.liar.lying("GET|POST", "sync", telling(*changes))
+        return self.liar.lying("POST", "sync", telling(*changes))
 
     def forged(self, team: Team, *signed: bytes) -> AbstractContextManager[Lie]:
         """The team's chain goes on with links that the server would never take."""

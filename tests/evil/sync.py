@@ -8,30 +8,23 @@ from tests.evil.proxy import Answer, Ask, Bend, Sent
 from vaults.crypto import cbor
 
 Record = dict[str, Any]
-ALL = ("teams", "items", "links")
 
 
 class Tale:
     """One answer of `/sync`, opened to be changed. What it does not speak of is None or empty."""
 
     def __init__(self, values: list[Any], parts: Sequence[str]) -> None:
-        self.values = values
+        self.records = values
         self.parts = parts
-        heads = [value for value in values if isinstance(value, dict)]
-        self.heads: Record | None = heads[0] if heads else None
-        self.records = [value for value in values if isinstance(value, list)]
+        self.heads: Record = values[0][1]
 
     def team_head(self, team: bytes) -> Record | None:
         """What it says of a team's head."""
-        return self._head("teams", "team", team)
+        return next((row for row in self.heads["teams"] if row["team"] == team), None)
 
     def vault_head(self, vault: bytes) -> Record | None:
         """What it says of a vault's head."""
-        return self._head("vaults", "vault", vault)
-
-    def _head(self, kind: str, name: str, chain: bytes) -> Record | None:
-        rows = self.heads[kind] if self.heads is not None else []
-        return next((row for row in rows if row[name] == chain), None)
+        return next((row for row in self.heads["vaults"] if row["vault"] == vault), None)
 
     def team(self, team: bytes) -> Record | None:
         """The record of a team."""
@@ -57,14 +50,7 @@ class Tale:
 
     def add(self, *records: list[Any]) -> None:
         """Say more."""
-        for record in records:
-            self.values.insert(len(self.values) - 1, record)
-            self.records.insert(len(self.records) - 1, record)
-
-    @property
-    def says_records(self) -> bool:
-        """Does it say more than heads?"""
-        return bool(self.records)
+        self.records[-1:-1] = records
 
 
 Change = Callable[[Tale], None]
@@ -74,21 +60,16 @@ def telling(*changes: Change) -> Bend:
     """Tell every sync with these changes. Each team is asked for anew: its record is there."""
 
     def bend(sent: Sent, ask: Ask) -> Answer:
-        parts: Sequence[str] = ()
-        if sent.method == "POST":
-            body = sent.value()
-            parts = body["parts"]
-            for row in body["cursor"]["teams"]:
-                row.pop("stir", None)
-            answer = ask(cbor.dumps(body))
-        else:
-            answer = ask()
+        body = sent.value()
+        for row in body["cursor"]["teams"]:
+            row.pop("stir", None)
+        answer = ask(cbor.dumps(body))
         if answer.status != 200:
             return answer
-        tale = Tale(answer.values(), parts)
+        tale = Tale(answer.values(), body["parts"])
         for change in changes:
             change(tale)
-        return answer.saying(*tale.values)
+        return answer.saying(*tale.records)
 
     return bend
 

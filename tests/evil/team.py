@@ -163,12 +163,13 @@ class Team(World):
         *,
         role: str = "member",
         via: str = "link",
+        with_keys: bool = True,
     ) -> Person:
         """Invite and add somebody, and give them the keys of the vaults."""
         invitation = self.asked(person, vaults, role=role, via=via)
         self.team.add_member(self.founder, invitation, person)
         self.push(self.founder)
-        if via == "link" and vaults:
+        if via == "link" and vaults and with_keys:
             self.give(person, *vaults)
         return person
 
@@ -286,10 +287,9 @@ class Team(World):
 
     # What the server has.
 
-    def heads(self) -> dict[bytes, tuple[int, bytes]]:
+    def server_heads(self) -> dict[bytes, tuple[int, bytes]]:
         """The heads of this team and its vaults, as the server tells the founder."""
-        answer = self.get(self.founder, "sync")
-        said = cbor.loads(answer.content)
+        said = self.heads(self.founder)
         found = {row["team"]: (row["seq"], row["hash"]) for row in said["teams"]}
         found |= {row["vault"]: (row["seq"], row["hash"]) for row in said["vaults"]}
         mine = {self.team.state.id, *self.team.vaults}

@@ -12,49 +12,14 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.chains import Person
+from tests.evil.grants import refuses_grant
 from tests.evil.proxy import Answer, Ask, Sent
 from tests.evil.scene import Scene
 from tests.evil.sync import Record, Tale, other_team
 from tests.evil.team import Content, Team
-from vaults.crypto import cbor
 from vaults.crypto.keys import Dek
 
 PAST = ("Date", "Sat, 01 Jan 2000 00:00:00 GMT")
-
-
-def grant_told(vault: bytes, other: bytes) -> Callable[[Record], None]:
-    """The victim is told another grant of a vault than the one that was made for them."""
-    replaced = cbor.loads(other)
-
-    def change(record: Record) -> None:
-        for row in record["grants"]:
-            if row["vault"] == vault:
-                row.update(replaced)
-
-    return change
-
-
-def refuses_grant(scene: Scene, refusal: str, forge: Callable[[Team, bytes], bytes]) -> None:
-    """A vault's key reaches the victim; that of the next vault is replaced by `forge`."""
-    team = scene.team(right="read", mallory="write")
-    first = team.new_vault(f"Pier {team.number}")
-    team.team.vault_grant(team.founder, first, team.victim, "read")
-    team.push(team.founder)
-    team.give(team.victim, first)
-    scene.victim.look()
-    scene.victim.open_vault(f"Pier {team.number}")
-
-    second = team.new_vault(f"Dock {team.number}")
-    team.team.vault_grant(team.founder, second, team.victim, "read")
-    team.push(team.founder)
-    lie = other_team(team.team.state.id, grant_told(second, forge(team, second)))
-    with scene.told(lie):
-        team.give(team.victim, second)
-        scene.refuses(team, refusal)
-        expect(scene.victim.vault("Closed vault")).to_be_visible()
-    team.write_items(second, f"On the dock {team.number}")
-    scene.recovers(team)
-    scene.victim.sees(second, f"On the dock {team.number}")
 
 
 def test_T1_a_link_is_left_out(scene: Scene) -> None:

@@ -32,6 +32,8 @@ class Victim(Person):
     def __init__(self, product: Product, liar: LyingServer, browser: Browser, name: str) -> None:
         super().__init__(replace(product, url=liar.url), browser, name)
         self.liar = liar
+        self.asked: list[str] = []  # every address, also those that the proxy does not see
+        self.context.on("request", lambda request: self.asked.append(request.url))
 
     # Going about.
 
@@ -92,13 +94,17 @@ class Victim(Person):
 
     def expect_refusal(self, refusal: str) -> None:
         """Expect the page of this refusal, and on it that nothing was sent; leave it again."""
+        self.open_refusal()
+        expect(self.page.get_by_text(f"code {refusal}")).to_be_visible()
+        expect(self.page.get_by_text("Nothing was sent", exact=True)).to_be_visible()
+        self.button("Back")
+
+    def open_refusal(self) -> None:
+        """Expect that something was refused, and open its page."""
         expect(self.badge.or_(self.banner).first).to_be_visible(timeout=SLOW)
         if not self.badge.is_visible():
             self.button("Show what")
         expect(self.badge).to_be_visible()
-        expect(self.page.get_by_text(f"code {refusal}")).to_be_visible()
-        expect(self.page.get_by_text("Nothing was sent", exact=True)).to_be_visible()
-        self.button("Back")
 
     def expect_no_refusal(self) -> None:
         """Expect a page that has refused nothing."""
