@@ -105,6 +105,7 @@ export const REFUSALS = {
     "R13.vault": "The server shows a vault that no log of yours carries.",
     "R7.open": "An item does not open at its place.",
     "R7.hash": "An item is not what its author wrote.",
+    "T6.key": "Somebody accepted an invitation as an account that your teams' logs know by other keys.",
     "R18.length": "A key is of the wrong length.",
 } as const satisfies Record<string, string>
 

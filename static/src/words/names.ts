@@ -1,5 +1,5 @@
 /** Names of roles and rights, of people and teams, of times; what people typed goes in quotes. */
-import type { MemberView, Right, Role, TeamView, VaultView } from "../worker/api.ts"
+import type { Id, MemberView, Right, Role, TeamView, VaultView } from "../worker/api.ts"
 
 export const ROLES: Record<Role, { label: string; about: string }> = {
     owner: { label: "Owner", about: "Everything, other owners included" },
@@ -39,6 +39,23 @@ export function vaultName(vault: VaultView | null, team?: TeamView | null): stri
     if (vault === null) return "Vault"
     if (vault.name !== null) return vault.name
     return team?.kind === "personal" ? "Personal" : "Closed vault"
+}
+
+/** Rights in several vaults: those whose names this browser can open by name, the others by number. */
+export function rightsWords(rights: readonly (readonly [Id, Right])[], team: TeamView): string {
+    const named = rights.flatMap(([id, right]) => {
+        const name = team.vaults.find((vault) => vault.id === id)?.name
+        return name ? [`${quoted(name)} (${RIGHTS[right].label.toLowerCase()})`] : []
+    })
+    const closed = rights.length - named.length
+    if (closed > 0) named.push(count(closed, named.length > 0 ? "other vault" : "vault"))
+    return named.join(", ")
+}
+
+/** Did I come to this team by mail, and is a side still to hear the other's words? */
+export function awaitsWords(team: TeamView | null): boolean {
+    if (team === null) return false
+    return team.uncompared || team.members.some((member) => member.me && member.verified === "none")
 }
 
 export function initials(name: string): string {
