@@ -1,6 +1,10 @@
-"""How people join: the invitations of a team chain, and the acceptances that wait for an admin."""
+"""How people join: the invitations of a team chain, and the acceptances that wait for an admin.
+
+And what `manage.py chain_cut` took out of any app's tables, since this app stands above them all.
+"""
 
 from django.db import models
+from django.db.models.functions import Now
 
 from accounts.models import Team
 
@@ -37,3 +41,21 @@ class Acceptance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.team_id} {self.account_id}"
+
+
+class QuarantinedRow(models.Model):
+    """A row that `chain_cut` moved here: it stands after a link that does not hold.
+
+    Triggers refuse to change or to delete it (migration 0002). `row` has every column, bytes as
+    PostgreSQL's hexadecimal: `jsonb_populate_record(NULL::vaults_item, row)` makes it a row again.
+    """
+
+    team_id = models.UUIDField(db_index=True)
+    chain_id = models.UUIDField()  # the team or vault whose link was refused
+    refusal = models.CharField(max_length=32)
+    moved_at = models.DateTimeField(db_default=Now())
+    table = models.CharField(max_length=63)
+    row = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.chain_id} {self.table}"

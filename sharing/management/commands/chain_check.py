@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
 from accounts.models import Team
-from vaults.chain_check import team_differences
+from sharing.chains import differences
 
 
 class Command(BaseCommand):
@@ -29,4 +29,4 @@ class Command(BaseCommand):
             if not connection.savepoint_ids:
                 with connection.cursor() as cursor:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            return list(team_differences(Team.objects.get(pk=team_id)))
+            return list(differences(Team.objects.get(pk=team_id)))
