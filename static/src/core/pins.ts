@@ -73,6 +73,11 @@ export class PinBook {
         return this.#dirty
     }
 
+    /** The ids of every team that any copy pins. */
+    teams(): string[] {
+        return this.#copies.flatMap(({ pins }) => [...pins.teams.keys()])
+    }
+
     /** Hold a team's verified chain against every pin of it. @throws {Refused} `R23.genesis`, `T4.older`, `T4.fork`. */
     checkTeam(id: string, chain: Verified): void {
         for (const { pins } of this.#copies) {

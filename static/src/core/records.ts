@@ -1,7 +1,7 @@
 /** What the sync route says (contract of `/sync`), read by type. Nothing here is believed; the folds decide. */
 import type { Bytes } from "../crypto/bytes.ts"
 import { hex } from "../crypto/bytes.ts"
-import { CoreFailure } from "./failure.ts"
+import { CoreFailure, ensure } from "./failure.ts"
 import type { Answer } from "./wire.ts"
 import { asBool, asBytes, asList, asMap, asText, asUint, orNull } from "./wire.ts"
 
@@ -195,11 +195,22 @@ function readItem(value: unknown): ItemRow {
     }
 }
 
+/** How many values each kind of record has, its kind counted. */
+const LENGTHS: ReadonlyMap<unknown, number> = new Map([
+    ["heads", 2],
+    ["team", 2],
+    ["vault", 2],
+    ["items", 3],
+    ["links", 4],
+    ["end", 1],
+])
+
 /** The records of one answer. @throws {CoreFailure} `server`, also if the first or the last record is missing. */
 export function readAnswer(values: readonly unknown[]): { heads: Heads; delta: Delta } {
     const records = values.map(asList)
     const [first, last] = [records[0], records.at(-1)]
     if (first?.[0] !== "heads" || last?.[0] !== "end") throw new CoreFailure("server")
+    for (const record of records) ensure(record.length === LENGTHS.get(record[0]), "server")
     const delta: Delta = { teams: [], vaults: new Map(), items: new Map(), links: new Map() }
     for (const record of records.slice(1, -1)) readRecord(record, delta)
     return { heads: readHeads(first[1]), delta }

@@ -224,8 +224,10 @@ export class Session {
 
     /** A personal team with one vault, made at the first unlock of an account. */
     async #ensurePersonal(): Promise<void> {
-        const { books, view } = this.context
+        const { books, pins, view } = this.context
         if (this.#isPersonalChecked || books.refusals.size > 0) return
+        // It may be one that the server keeps back: only the pins can say that there is none.
+        if (pins.teams().some((team) => !books.teams.has(team))) return
         const account = hex(this.context.me.account)
         const personal = [...books.teams.values()].find(
             (team) => team.state.kind === "personal" && team.state.byAccount(account),

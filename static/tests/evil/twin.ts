@@ -9,6 +9,7 @@ import type { Context } from "../../src/core/context.ts"
 import { openItem } from "../../src/core/read.ts"
 import { Session } from "../../src/core/session.ts"
 import { MemoryStore } from "../../src/core/store.ts"
+import type { Transport } from "../../src/core/transport.ts"
 import { HttpTransport, Server } from "../../src/core/transport.ts"
 import { View } from "../../src/core/view.ts"
 import { importItems, saveItem } from "../../src/core/write.ts"
@@ -64,13 +65,18 @@ export class Twin {
 
     /** Open the session, as an unlock does; nothing is synced yet. */
     static async of(account: Account, browser: Browser = {}): Promise<Twin> {
-        const transport = new LyingTransport(new HttpTransport(account.url, account.fetcher))
+        return Twin.over(new HttpTransport(account.url, account.fetcher), account, browser)
+    }
+
+    /** The same over another transport. */
+    static async over(inner: Transport, account: Account, browser: Browser = {}): Promise<Twin> {
+        const transport = new LyingTransport(inner)
         const store = browser.store === undefined ? new MemoryStore() : await copyOf(browser.store)
         const server = new Server(transport)
         await server.call("GET", "session")
-        const bundle = await bundleOf(server, account.me)
         transport.lie = browser.lie ?? null
         transport.sent.length = 0
+        const bundle = await bundleOf(server, account.me)
         const heard = new Heard()
         const parts = {
             ...{
