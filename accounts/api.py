@@ -106,7 +106,7 @@ class SessionListView(AccountView):
     @extend_schema(responses={200: serializers.SessionsOut, **problems(safe=True)})
     def get(self, _request: Request) -> Response:
         """List the account's live sessions, newest first."""
-        current = self.http().session.session_key
+        current = str(self.http().session.session_key)
         return Response({"sessions": sessions.sessions_of(self.person(), current=current)})
 
 

@@ -13,6 +13,7 @@ from accounts.kek import SealedRow, kek_hold_current, open_kek
 from accounts.limits import Bucket
 from accounts.models import AmkWrap, OpaqueRecord, User
 from accounts.opaque import check_record
+from accounts.sessions import note_renewed_session
 from accounts.signup import Registration, Wrap, register
 from accounts.tickets import TicketGone, ticket_take
 from accounts.unlock import require_step_up
@@ -78,7 +79,9 @@ def password_finish(
         )
         task = signature("accounts.mail_password_changed", args=(str(user.id),))
         transaction.on_commit(task.delay)
+    before = str(request.session.session_key)
     update_session_auth_hash(request, user)
+    note_renewed_session(request, before=before)
 
 
 def _replace_record(user: User, old: bytes, kept: dict[str, str], sealed: SealedRow) -> None:

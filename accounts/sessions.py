@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.errors import AccessDenied
 from accounts.models import User
+from accounts.session_store import SessionStore, session_delete, stored_name
 from audit.events import Action, Scope
 from audit.origin import MAX_USER_AGENT
 from audit.services import record, unit_of_work
@@ -20,6 +21,8 @@ _NOTE: Final = """
     VALUES (%s, clock_timestamp(), clock_timestamp(), %s, %s, %s, '{}')
 """
 
+_RENAME: Final = "UPDATE usersessions_usersession SET session_key = %s WHERE session_key = %s"
+
 
 def note_session(request: HttpRequest, **_signal: Any) -> None:
     """Keep a row of a new session, when allauth says that somebody has signed in.
@@ -29,17 +32,28 @@ def note_session(request: HttpRequest, **_signal: Any) -> None:
     address = request.META["REMOTE_ADDR"]
     browser = request.META.get("HTTP_USER_AGENT", "")[:MAX_USER_AGENT]
     with connection.cursor() as cursor:
-        cursor.execute(_NOTE, [request.user.pk, address, browser, request.session.session_key])
+        cursor.execute(_NOTE, [request.user.pk, address, browser, _name_of(request)])
 
 
-def sessions_of(user: User, *, current: str | None) -> list[dict[str, Any]]:
-    """Return the live sessions of a person, newest first."""
+def note_renewed_session(request: HttpRequest, *, before: str) -> None:
+    """Let the row of a session that changed its key go with it; `before` is its former key."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RENAME, [_name_of(request), stored_name(before)])
+
+
+def _name_of(request: HttpRequest) -> str:
+    return stored_name(str(request.session.session_key))
+
+
+def sessions_of(user: User, *, current: str) -> list[dict[str, Any]]:
+    """Return the live sessions of a person, newest first; `current` is the key of this one."""
+    here = stored_name(current)
     live = Session.objects.filter(expire_date__gt=timezone.now()).values("session_key")
     rows = UserSession.objects.filter(user=user, session_key__in=live).order_by("-created_at")
     return [
         {
             "id": row.pk,
-            "current": row.session_key == current,
+            "current": row.session_key == here,
             "address": row.ip,
             "browser": row.user_agent,
             "since": int(row.created_at.timestamp() * 1000),
@@ -58,11 +72,12 @@ def session_end(user: User, *, session_id: int) -> None:
     if row is None:
         raise AccessDenied
     with unit_of_work():
-        row.end()
+        session_delete(row.session_key)
+        row.delete()
         record(action=Action.ACCOUNT_SESSION_ENDED, scope=Scope.account(user.id), actor_id=user.id)
 
 
 def purge_sessions() -> None:
     """Delete what is over, and rows of sessions that are no more."""
-    Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    SessionStore.clear_expired()
     UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()

@@ -1,7 +1,7 @@
 """What the server keeps between the first and the second request of an OPAQUE run.
 
 Sealed under the deployment KEK (`coffret/login/v1`), bound to the session it was made in, kept in
-Valkey under a random handle, and taken once.
+Valkey under that session and a random handle, and taken once.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ def ticket_issue(
     handle = secrets.token_bytes(HANDLE_SIZE)
     context = {"handle": handle, "session": session_hash(request)}
     sealed = seal(kek.key, LOGIN, context, cbor.dumps({"purpose": purpose, "content": content}))
-    valkey().set(_key(handle), kek.version.to_bytes(_VERSION_SIZE, "big") + sealed, ex=seconds)
+    valkey().set(_key(**context), kek.version.to_bytes(_VERSION_SIZE, "big") + sealed, ex=seconds)
     return handle
 
 
@@ -58,11 +58,11 @@ def ticket_take(request: HttpRequest, *, purpose: str, handle: bytes) -> dict[st
         TicketGone: there is nothing that this session may take for this purpose.
         KmsUnavailable: it cannot be opened now, and is lost.
     """
-    stored = valkey().getdel(_key(handle))
+    context = {"handle": handle, "session": session_hash(request)}
+    stored = valkey().getdel(_key(**context))
     if not isinstance(stored, bytes):
         raise TicketGone
     version = int.from_bytes(stored[:_VERSION_SIZE], "big")
-    context = {"handle": handle, "session": session_hash(request)}
     with open_kek_version(None, version) as kek:
         try:
             opened = open_sealed(kek.key, LOGIN, context, stored[_VERSION_SIZE:])
@@ -76,5 +76,6 @@ def ticket_take(request: HttpRequest, *, purpose: str, handle: bytes) -> dict[st
     return content
 
 
-def _key(handle: bytes) -> str:
-    return f"{PREFIX}ticket:{handle.hex()}"
+def _key(handle: bytes, session: bytes) -> str:
+    """Of the session too: whoever learns a handle takes nothing away from its owner."""
+    return f"{PREFIX}ticket:{hashlib.sha256(session + handle).hexdigest()}"

@@ -1,11 +1,23 @@
-"""Django's cache in Valkey, with one client instead of a new one for each command.
+"""Django's cache in Valkey, as JSON, with one client instead of a new one for each command.
 
-A client is thread-safe and holds nothing but its pool; making one costs four times the command.
+Django's own pickles: whoever could write to Valkey would run code in every web process. A client is
+thread-safe and holds nothing but its pool; making one costs four times the command.
 """
 
+import json
 from typing import Any
 
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+
+
+class JsonSerializer:
+    """What JSON takes, and nothing else: numbers stay numbers, so that `incr` works on them."""
+
+    def dumps(self, obj: Any) -> bytes:
+        return json.dumps(obj, allow_nan=False).encode()
+
+    def loads(self, data: Any) -> Any:
+        return json.loads(data)
 
 
 class ValkeyClient(RedisCacheClient):

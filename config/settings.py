@@ -109,6 +109,7 @@ CACHES = {
         "BACKEND": "config.cache.ValkeyCache",
         "LOCATION": CACHE_URL,
         "KEY_PREFIX": "coffret",
+        "OPTIONS": {"serializer": "config.cache.JsonSerializer"},
     }
 }
 

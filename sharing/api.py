@@ -167,7 +167,7 @@ class InviteOpenView(APIView):
         request=shapes.InviteOpenIn,
         responses={
             200: shapes.InviteOpenOut,
-            **problems("not_found", "invite_closed", public=True),
+            **problems("not_found", "invite_closed", "kms_unavailable", public=True),
         },
     )
     def post(self, request: Request) -> Response:
@@ -194,7 +194,10 @@ class InviteAcceptView(APIView):
         request=shapes.InviteAcceptIn,
         responses={
             200: shapes.InviteAcceptOut,
-            **problems("not_found", "refused", "invite_other_email", "invite_closed"),
+            **problems(
+                *("not_found", "refused", "invite_other_email", "invite_closed"),
+                "kms_unavailable",
+            ),
         },
     )
     def post(self, request: Request) -> Response:

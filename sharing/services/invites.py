@@ -21,6 +21,7 @@ from accounts.team_state import team_states
 from audit.events import Action, Scope
 from audit.services import record, unit_of_work
 from sharing.models import Acceptance, Invite
+from vaults.access import require_kek
 from vaults.crypto.errors import Refused
 from vaults.crypto.keys import fingerprint
 from vaults.crypto.links import Accept, accept_message, parse_accept, verify_signature
@@ -63,6 +64,7 @@ def invite_open(*, user: User | AnonymousUser, invite: bytes) -> OpenedInvite:
 
     Raises:
         AccessDenied: there is no such invitation.
+        KmsUnavailable: the team's KEK cannot be had.
         InviteClosed: it cannot be used, and this account did not use it.
     """
     row = _row(invite)
@@ -92,7 +94,7 @@ def invite_accept(
     """Store what the invitee signed, in place of an earlier one; admins' clients will find it.
 
     Raises:
-        AccessDenied, InviteClosed: as `invite_open`.
+        AccessDenied, KmsUnavailable, InviteClosed: as `invite_open`.
         InviteOtherEmail: the account's address is not the invited one.
         LinkRefused: an `add_member` with this acceptance would be refused.
         Invalid: the name does not open its commitment.
@@ -146,9 +148,16 @@ def _store(user: User, row: Invite, values: dict[str, object]) -> None:
 
 
 def _row(invite: bytes) -> Invite:
+    """Find an invitation, and ask for the KEK of its team as every route of a team does.
+
+    Raises:
+        AccessDenied: there is none.
+        KmsUnavailable: the KEK cannot be had.
+    """
     row = Invite.objects.filter(hash=invite).first()
     if row is None:
         raise AccessDenied
+    require_kek(row.team_id)
     return row
 
 

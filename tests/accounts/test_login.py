@@ -85,10 +85,14 @@ def test_a_handle_works_once(ana: Person, browser_api: Browser) -> None:
 
 
 def test_a_handle_is_of_one_session(ana: Person, browser_api: Browser) -> None:
-    thief = browser_api()
-    _answer, handle, ke3 = start(browser_api())
+    owner, thief = browser_api(), browser_api()
+    _answer, handle, ke3 = start(owner)
+    body = {"handle": handle, "ke3": ke3}
 
-    assert thief("POST", "login/finish", {"handle": handle, "ke3": ke3}).status == 401
+    assert thief("POST", "login/finish", body).status == 401
+    # Nor does it spoil the sign-in of whom it belongs to.
+    assert owner("POST", "login/finish", body).status == 200
+    assert owner("POST", "login/finish", body).status == 401
 
 
 def test_a_handle_of_a_login_unlocks_nothing(ana: Person) -> None:

@@ -114,9 +114,12 @@ def test_a_new_password_replaces_the_old_one_and_ends_other_sessions(
     log_in(other, "ana@example.com", PASSWORD)
     unlock(ana.api, PASSWORD)
     before = OpaqueRecord.objects.get()
+    (here,) = (row for row in ana.api("GET", "sessions").body["sessions"] if row["current"])
     answer = ana.api("POST", "password/finish", password_body(ana, *password_start(ana.api)))
 
     assert (answer.status, answer.body.keys()) == (200, {"csrf"})
+    # The session goes on under another key, and its row with it.
+    assert here in ana.api("GET", "sessions").body["sessions"]
     assert ana.api("GET", "account/bundle").status == 200
     assert other("GET", "account/bundle").status == 401
     after = OpaqueRecord.objects.get()

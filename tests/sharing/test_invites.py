@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
+from accounts.kek import kek_flush
 from accounts.models import Opening
 from audit.models import AuditEvent
 from sharing.models import Acceptance, Invite
@@ -13,6 +14,8 @@ from tests.chains import Invitation, Person
 from tests.world import World, client_of, decoded, user_of
 from vaults.crypto import cbor
 from vaults.crypto.profile import commitment
+from vaults.kms import registry
+from vaults.kms.base import KmsUnavailable
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +75,23 @@ def test_the_invited_address_gets_its_own_salt(
         for person in (ana, eve)
     ]
     assert kinds == [["email"], []]
+
+
+def test_c5_without_the_teams_kek_nothing_of_it_is_served_to_an_invitee(
+    world: World, ana: Person, invitation: Invitation
+) -> None:
+    body = acceptance(world, invitation, ana)
+    kek_flush(world.id)
+    with patch.object(type(registry.current()), "decrypt", side_effect=KmsUnavailable("disabled")):
+        answers = [
+            reopened(world, ana, invitation),
+            world.post(ana, "invites/accept", body),
+        ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
+        (503, "kms_unavailable")
+    ] * 2
+    assert not Acceptance.objects.exists()
+    assert not AuditEvent.objects.filter(action="invite.opened").exists()
 
 
 def test_an_unknown_invitation_is_not_found(world: World, ana: Person) -> None:
