@@ -34,6 +34,9 @@ VIEWS = {"light": (1280, 860), "dark": (1280, 860), "phone": (390, 844)}
 FLEET = f"{11:032x}"
 TEAM = f"{1:032x}"
 FRAGMENT = "A" * 86  # of an invitation: as long as a real one
+COMPARE = "Compare words with “pewter lilac sprint domino radish fable”"
+HEARD = "This is what I hear"
+OWN_WORDS = "Words of “pewter lilac sprint domino radish fable”"
 SSH, ENV, DATABASE, TRASHED = (f"{1000 + number:032x}" for number in (0, 1, 2, 8))
 
 
@@ -144,6 +147,29 @@ def invited(page: Page) -> None:
     press("Make the link")(page)
 
 
+def invite_by_mail(page: Page) -> None:
+    """Choose the weaker way."""
+    invite(page)
+    page.get_by_role("radio", name="By mail").check()
+
+
+def invited_by_mail(page: Page) -> None:
+    """Make the link that goes out by the person's own mail program."""
+    invite_by_mail(page)
+    press("Make the link")(page)
+
+
+def compare(phrase: str) -> Callable[[Page], None]:
+    """Return what chooses a phrase in the dialog of an admin."""
+
+    def run(page: Page) -> None:
+        press(COMPARE)(page)
+        page.get_by_role("radio", name=phrase).check()
+        press(HEARD)(page)
+
+    return run
+
+
 SHOTS = (
     Shot("booting", "/", "booting"),
     Shot("sign-in", "/signin", "anonymous"),
@@ -160,7 +186,12 @@ SHOTS = (
     Shot("join-waiting", "/join", query="&invite=waiting#" + FRAGMENT),
     Shot("join-joined", "/join", query="&invite=joined#" + FRAGMENT),
     Shot("join-expired", "/join", query="&expired#" + FRAGMENT),
-    Shot("join-used", "/join", query="&closed#" + FRAGMENT),
+    Shot("join-used", "/join", "anonymous", query="&closed=invite_used#" + FRAGMENT),
+    Shot("join-dead", "/join", query="&closed=invite_dead#" + FRAGMENT),
+    Shot("join-offline", "/join", query="&closed=offline#" + FRAGMENT),
+    Shot("join-member", "/join", query="&invite=member#" + FRAGMENT),
+    Shot("join-mail", "/join", query="&invite=waiting&mail#" + FRAGMENT),
+    Shot("join-unheard", "/join", "unheard", query="&invite=joined&mail&mine#" + FRAGMENT),
     Shot("join-other", "/join", query="&other#" + FRAGMENT),
     Shot("join-broken", "/join"),
     Shot("first-team", "/", "fresh"),
@@ -195,6 +226,20 @@ SHOTS = (
     Shot("trash", f"/trash/{TRASHED}"),
     Shot("purge", f"/trash/{TRASHED}", "full", press("Purge")),
     Shot("members", f"/teams/{TEAM}/members", "full", press("Words of “Maya Lindqvist”")),
+    Shot("members-unheard", f"/teams/{TEAM}/members", "unheard", press(HEARD)),
+    Shot("members-heard", f"/teams/{TEAM}/members", "heard", press(OWN_WORDS)),
+    Shot("no-words", "/", "unheard"),
+    Shot("compare", f"/teams/{TEAM}/members", "full", press(COMPARE)),
+    Shot("compare-unchosen", f"/teams/{TEAM}/members", "full", press(COMPARE, HEARD)),
+    Shot(
+        "compare-agree",
+        f"/teams/{TEAM}/members",
+        "full",
+        compare("gravel nimble anvil sunlit keel wicker"),
+    ),
+    Shot("compare-differ", f"/teams/{TEAM}/members", "full", compare("None of these")),
+    Shot("invite-mail", f"/teams/{TEAM}/members", "full", invite_by_mail),
+    Shot("invited-mail", f"/teams/{TEAM}/members", "full", invited_by_mail),
     Shot("invite", f"/teams/{TEAM}/members", "full", invite),
     Shot("invited", f"/teams/{TEAM}/members", "full", invited),
     Shot("remove", f"/teams/{TEAM}/members", "full", press("Remove “Ben Okafor”")),

@@ -12,6 +12,7 @@ export interface RefusalWords {
 
 const OLDER = new Set(["T4.older"])
 const JOIN = new Set(["T10.link", "F8.short"])
+const STRANGER = new Set(["T6.key"])
 const STOPPED = new Set(["R1.recipient"])
 const UNKNOWN = new Set(["R13.team", "R13.vault"])
 const FORK = new Set(["T4.fork", "T4.cut", "R23.genesis", "T15.cut", "T15.backdated"])
@@ -75,6 +76,21 @@ const KINDS: readonly { of: (id: string) => boolean; words: Omit<RefusalWords, "
                     "Tell an owner or whoever invited you",
                     "By voice or in person. Read them the code and the time above.",
                 ),
+                KEEP,
+            ],
+        },
+    },
+    {
+        of: (id) => STRANGER.has(id),
+        words: {
+            title: "We did not let this person in",
+            meaning:
+                "Somebody uses the invitation under another person’s account, or the server put its own keys in.",
+            effect: "Nothing was signed. The invitation is open as before, and the team is not concerned.",
+            steps: [
+                step("Ask the person you invited", "Whether it was they who accepted, and when."),
+                step("Take the invitation back", "On the page Members; then invite again, by another way."),
+                TELL,
                 KEEP,
             ],
         },

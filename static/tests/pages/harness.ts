@@ -4,7 +4,7 @@ import "../../css/tokens.css"
 import "../../css/components.css"
 import App from "../../src/App.svelte"
 import { session } from "../../src/state/session.svelte.ts"
-import { FakeCore, KIT } from "./fake-core.ts"
+import { FakeCore, KIT, TEAM } from "./fake-core.ts"
 
 const wanted = new URLSearchParams(location.search)
 const scene = wanted.get("scene") ?? "full"
@@ -15,7 +15,9 @@ const core = new FakeCore(scene)
 if (scene === "anonymous" || wanted.has("expired"))
     Object.assign(core.invitation, wanted.has("expired") ? { expiry: Date.now() - 1 } : {})
 if (wanted.has("invite")) Object.assign(core.invitation, { state: wanted.get("invite") })
-if (wanted.has("closed")) core.invitation = { code: "invite_used" }
+if (wanted.has("closed")) core.invitation = { code: wanted.get("closed") ?? "" }
+if (wanted.has("mail")) Object.assign(core.invitation, { via: "mail" })
+if (wanted.has("mine")) Object.assign(core.invitation, { team: TEAM })
 if (wanted.has("other")) Object.assign(core.invitation, { forMe: false })
 session.connect(core, core.subscribe)
 if (scene === "kit") session.kit = KIT
