@@ -16,6 +16,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # `performance.measureUserAgentSpecificMemory` answers at once.
+    "--enable-blink-features=ForceEagerMeasureMemory",
 ]
 
 

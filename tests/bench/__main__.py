@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import browser, server, storage
+from tests.bench import browser, chains, server, storage
 from tests.bench.meter import largest_rss_mb
 from tests.bench.report import Figure, figure, machine, table, write_json
 from tests.product import data_folder, product
@@ -18,6 +18,8 @@ CASES = {
     "member": server.members,
     "storage": storage.storage,
     "vault10k": browser.vault10k,
+    "chain": chains.chains,
+    "links": chains.one_by_one,
 }
 
 

@@ -62,7 +62,7 @@ WATCH = """
     addEventListener("keydown", begin, true)
     addEventListener("click", begin, true)
 })()
-""".replace("ITEMS", str(ITEMS))
+"""
 
 
 def first_page(product: Product, _seconds: float) -> Figures:
@@ -108,7 +108,7 @@ def vault10k(product: Product, _seconds: float) -> Figures:
     """A vault of 10,000 items: the first visit of a browser, the next ones, search, an item."""
     seeded = seed(product, ITEMS)
     with launch() as browser:
-        visit = Visit(product, browser, seeded["email"], seeded["password"])
+        visit = Visit(product, browser, seeded["email"], seeded["password"], ITEMS)
         requests = visit.sign_in()
         opened = visit.opened()
         yield "vault10k.open_s", opened["whole"]
@@ -140,11 +140,13 @@ def seed(product: Product, items: int) -> dict[str, Any]:
 class Visit:
     """A fresh profile of Chromium at the product."""
 
-    def __init__(self, product: Product, browser: Browser, email: str, password: str) -> None:
+    def __init__(
+        self, product: Product, browser: Browser, email: str, password: str, items: int
+    ) -> None:
         self.email, self.password = email, password
         self.context: BrowserContext = browser.new_context(base_url=product.url)
         self.page: Page = self.context.new_page()
-        self.page.add_init_script(WATCH)
+        self.page.add_init_script(WATCH.replace("ITEMS", str(items)))
         self.asked = noted(self.page, "request")
 
     def sign_in(self) -> int:
@@ -204,6 +206,15 @@ class Visit:
         start = self.keys_open()
         tasks = self.page.evaluate("bench.tasks")
         return max((float(length) for begun, length in tasks if begun >= start), default=0)
+
+    def memory_mb(self) -> float:
+        """Return what page and worker hold after a collection of garbage, in MB.
+
+        Scripts' heaps with the buffers behind typed arrays and WebAssembly, as Chromium measures
+        it for a page that is isolated from other origins.
+        """
+        memory = self.page.evaluate("performance.measureUserAgentSpecificMemory()")
+        return float(memory["bytes"]) / 1_000_000
 
     def lock_and_unlock(self) -> float:
         """Return the seconds from the open AMK to the whole list, in the same page."""

@@ -10,6 +10,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,17 @@ class Check:
     def place(self) -> str:
         """What names the check as long as its function is not rewritten."""
         return f"{self.path} {self.function} {self.id()}"
+
+
+def named(checks: Sequence[Check]) -> dict[int, str]:
+    """The places of checks by number; the second of a place ends in ` #2`."""
+    counts: Counter[str] = Counter()
+    names = {}
+    for check in checks:
+        counts[check.place()] += 1
+        count = counts[check.place()]
+        names[check.number] = check.place() + (f" #{count}" if count > 1 else "")
+    return names
 
 
 def _verdicts() -> tuple[type[BaseException], ...]:

@@ -20,7 +20,7 @@ from _pytest.runner import runtestprotocol
 from hypothesis import Phase, settings
 
 from tests.mutants import switch
-from tests.mutants.checks import Check, install
+from tests.mutants.checks import Check, install, named
 
 CHECKS = install()
 
@@ -106,8 +106,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     anchor = next(item for item in session.items if item.path == ANCHOR)
     items = [item for item in session.items if item is not anchor]
     pattern = re.compile(os.environ.get("COFFRET_MUTANTS", ""))
-    open_checks = [each for each in CHECKS if each.counts() and pattern.search(each.place())]
-    tell(checks=[[each.number, each.place(), each.line] for each in open_checks])
+    names = named([each for each in CHECKS if each.counts()])
+    counting = [each for each in CHECKS if each.number in names]
+    open_checks = [each for each in counting if pattern.search(names[each.number])]
+    tell(checks=[[each.number, names[each.number], each.line] for each in open_checks])
     for cheap in (True, False):
         chosen = [item for item in items if item.nodeid.startswith(CHEAP) is cheap]
         if not open_checks:

@@ -15,6 +15,7 @@ import { Comparisons } from "./compare.ts"
 import type { Context } from "./context.ts"
 import { dropDraft } from "./drafts.ts"
 import { CoreFailure, Unanswered } from "./failure.ts"
+import { mark } from "./marks.ts"
 import { createTeam, createVault } from "./members.ts"
 import { Mutex, Mutexes } from "./mutex.ts"
 import { Outbox } from "./outbox.ts"
@@ -100,8 +101,10 @@ export class Session {
     static async open(parts: Parts, me: Me, bundle: Bundle, settings: Settings | null): Promise<Session> {
         const session = new Session(parts, me, bundle, settings ?? (await readSettings(me, bundle.settings)))
         const { books, pins, outbox } = session.context
+        mark("unsealing")
         await pins.load(bundle.pins)
         await session.#cache.load(books)
+        mark("pinned")
         await outbox.load()
         for (const team of books.teams.values()) {
             await fillRings(books, team, me.keyring)

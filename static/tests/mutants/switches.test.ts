@@ -9,7 +9,11 @@ const STATIC = new URL("../..", import.meta.url).pathname
 const WITHOUT_ID = new Set(["waiting", "handed on"])
 
 function idOf({ place }: Check): string {
-    return place.split(" ").slice(2).join(" ")
+    return place
+        .split(" ")
+        .slice(2)
+        .join(" ")
+        .replace(/ #\d+$/, "")
 }
 
 describe("the checks of the client", () => {

@@ -13,7 +13,7 @@ import { isRefusal } from "../../src/chain/refusals.ts"
 export interface Check {
     readonly number: number
     /** What names the check as long as its function is not rewritten: path, function, id. */
-    readonly place: string
+    readonly place: string // the second of a place ends in " #2"
     readonly line: number
 }
 
@@ -45,7 +45,9 @@ export function switched(path: string, text: string, checks: Check[]): string {
     const add = (node: ts.Node, id: string): number => {
         const number = checks.length
         const line = source.getLineAndCharacterOfPosition(node.getStart()).line + 1
-        checks.push({ number, place: `${path} ${functionOf(node)} ${id}`, line })
+        const place = `${path} ${functionOf(node)} ${id}`
+        const before = checks.filter((one) => one.place.replace(/ #\d+$/, "") === place).length
+        checks.push({ number, place: before === 0 ? place : `${place} #${before + 1}`, line })
         return number
     }
     const around = (node: ts.Expression, id: string) => {
@@ -92,8 +94,7 @@ function textOf(node: ts.Node | undefined): string {
 /** `books.refuse(error.refusal, …)`: what was refused elsewhere is shown from here. */
 function handsOn(node: ts.Node): boolean {
     if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return false
-    const [first] = node.arguments
-    const isOwn = first !== undefined && ts.isStringLiteral(first)
+    const isOwn = node.arguments.some((one) => ts.isStringLiteral(one) && isRefusal(one.text))
     return HANDED_ON.test(node.expression.name.text) && !isOwn
 }
 
