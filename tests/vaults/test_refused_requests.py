@@ -74,7 +74,7 @@ def test_a_link_that_has_seen_what_is_not_there(world: World, vault: bytes) -> N
 
 
 def test_nothing_at_all(world: World, vault: bytes) -> None:
-    nothing = {"link": None, "blobs": [], "rotation": None}
+    nothing: dict[str, Any] = {"link": None, "blobs": [], "rotation": None}
     assert told(world.send_change(world.founder, vault, nothing)) == (400, "invalid")
     blobs = {**nothing, "blobs": [blob()]}
     assert told(world.send_change(world.founder, vault, blobs)) == (400, "invalid")

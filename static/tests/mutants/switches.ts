@@ -94,8 +94,11 @@ function textOf(node: ts.Node | undefined): string {
 /** `books.refuse(error.refusal, …)`: what was refused elsewhere is shown from here. */
 function handsOn(node: ts.Node): boolean {
     if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return false
-    const isOwn = node.arguments.some((one) => ts.isStringLiteral(one) && isRefusal(one.text))
-    return HANDED_ON.test(node.expression.name.text) && !isOwn
+    return HANDED_ON.test(node.expression.name.text) && !node.arguments.some(namesId)
+}
+
+function namesId(node: ts.Node): boolean {
+    return (ts.isStringLiteral(node) && isRefusal(node.text)) || ts.forEachChild(node, namesId) === true
 }
 
 /** Does this id stand where something is said about a check: in a `need`, a list, a type, a comparison? */
