@@ -3,7 +3,9 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import PurePath
 
+import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from config.embedded import BASE_DIR
@@ -69,6 +71,32 @@ def test_only_known_names_lie_at_the_top() -> None:
         "manage.py", "pyproject.toml", "requirements.lock", "sharing", "static", "templates",
         "tests", "vaults",
     }  # fmt: skip
+
+
+CLAIMS = ["README.md", ".github/SECURITY.md", "tests/formal/README.md"]
+PATH = re.compile(
+    r"`((?:\.github|accounts|audit|config|sharing|static|templates|tests|vaults)/[^`*\s]*)`"
+)
+
+
+@pytest.mark.parametrize("page", CLAIMS)
+def test_what_a_page_points_to_is_there(page: str) -> None:
+    """A claim stands with its proof: the proof has to be in the repository."""
+    texts = dict(tracked())
+    named = set(PATH.findall(texts[page]))
+    made = {"static/dist"}  # by the build
+    there = set(texts) | {str(parent) for name in texts for parent in PurePath(name).parents}
+    assert len(named) > 2
+    assert {path for path in named - made if path.rstrip("/") not in there} == set()
+
+
+def test_every_line_of_who_can_do_what_names_its_proof() -> None:
+    page = dict(tracked())["README.md"]
+    table = page.split("### Who can do what")[1].split("\n\n")[0].strip().splitlines()[2:]
+    actors = [line.split("|")[1].strip() for line in table]
+    assert len(actors) >= 10
+    unproved = [line.split("|")[1] for line in table if not PATH.search(line.rsplit("|", 2)[1])]
+    assert unproved == []
 
 
 def patterns(resolver: URLResolver) -> Iterator[URLPattern]:
