@@ -13,8 +13,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from nacl.exceptions import CryptoError
+from nacl.public import PrivateKey, SealedBox
+
 from tests.fuzz.story import Attempt, Story
 from vaults.crypto.errors import Refused
+from vaults.crypto.grants import parse_grant
+from vaults.crypto.keys import KEY_SIZE
 from vaults.crypto.links import (
     ZERO16,
     ZERO32,
@@ -62,16 +67,10 @@ def differences(story: Story) -> list[str]:
     """What the model says otherwise than our folds, in words; empty if nothing."""
     symbols, found = Symbols(load_model(), story), []
     for number, attempt in enumerate(story.attempts):
-        link = _well_formed(attempt)
-        if link is None or (link.type, attempt.verdict) in LEFT_OUT:
+        said = symbols.grant(attempt) if attempt.kind == "grant" else _on_link(symbols, attempt)
+        if said is None:
             continue
-        if attempt.kind == "team":
-            ours = "valid" if attempt.verdict == "valid" else "refused"
-            theirs = symbols.step(link)
-        else:
-            plain = {"valid", "waiting"}
-            ours = attempt.verdict if attempt.verdict in plain else "refused"
-            theirs = symbols.step_vault(link, attempt.target)
+        ours, theirs = said
         if ours != theirs.split(" ")[0]:
             found.append(f"attempt {number} ({attempt.what}): {attempt.verdict}, model: {theirs}")
             return found
@@ -80,6 +79,17 @@ def differences(story: Story) -> list[str]:
         if ours != theirs:
             found.append(f"cuts of {vault.hex()}: {ours}, model: {theirs}")
     return found
+
+
+def _on_link(symbols: "Symbols", attempt: Attempt) -> tuple[str, str] | None:
+    """Our verdict and the model's; None if the model has no such rule, or no such bytes."""
+    link = _well_formed(attempt)
+    if link is None or (link.type, attempt.verdict) in LEFT_OUT:
+        return None
+    if attempt.kind == "team":
+        return "valid" if attempt.verdict == "valid" else "refused", symbols.step(link)
+    ours = attempt.verdict if attempt.verdict in {"valid", "waiting"} else "refused"
+    return ours, symbols.step_vault(link, attempt.target)
 
 
 def _well_formed(attempt: Attempt) -> ParsedLink | None:
@@ -103,6 +113,7 @@ class Symbols:
         self._invite_keys = {
             invite.hash: invite.body["key"] for invite in story.team.state.invites.values()
         }
+        self._deks = story.deks
         self._people = {person.fp: person for person in story.people}
         self._hashes = {ZERO32: model.NOTHING}
         links = filter(None, map(_well_formed, story.attempts))
@@ -138,7 +149,51 @@ class Symbols:
             self.changes[vault] = []
         return str(self.model.cut_verdict(self.states, vault.hex(), self.changes[vault]))
 
+    def grant(self, attempt: Attempt) -> tuple[str, str] | None:
+        """Our verdict on a grant and the model's: the DEK, or `refused`, which waiting is too."""
+        try:
+            grant = parse_grant(attempt.data)
+        except Refused:
+            return None
+        if grant.team != self._team:  # a grant of the model names none
+            return None
+        symbolic = self.model.Grant(
+            vault=grant.vault.hex(),
+            epoch=grant.epoch,
+            to=self._fp(grant.to),
+            sender=self._fp(grant.sender),
+            head=(grant.head.seq, self._hash(grant.head.hash)),
+            ct=self._box(grant.ct),
+        )
+        message = b"coffret/grant/v1\0" + grant.grant
+        sig = self._sig(self._identity(grant.sender), message, grant.sig, symbolic)
+        mine = bytes(PrivateKey(attempt.keys[:KEY_SIZE]).public_key).hex()
+        signed, me = symbolic._replace(sig=sig), attempt.target.hex()
+        try:
+            theirs = str(self.model.grant_verdict(self.states, me, signed, {mine}))
+        except (self.model.Refused, KeyError) as reason:  # it looks up who was never there
+            theirs = f"refused ({reason})"
+        opened = len(attempt.verdict) == 2 * KEY_SIZE
+        return attempt.verdict if opened else "refused", theirs
+
     # Bytes to symbols.
+
+    def _fp(self, fp: bytes) -> str:
+        person = self._people.get(fp)
+        if person is None:
+            return fp.hex()
+        identity, box = person.identity_public.hex(), person.box_public.hex()
+        return str(self.model.fingerprint(identity, box))
+
+    def _box(self, ct: bytes) -> tuple[str, str, str]:
+        """A sealed box with the name of the key that opens it."""
+        for person in self._people.values():
+            try:
+                dek = SealedBox(person.box).decrypt(ct)
+            except CryptoError:
+                continue
+            return ("box", person.box_public.hex(), dek.hex())
+        return ("box", "nobody's", "")
 
     def _hash(self, real: bytes) -> str:
         """The model's hash of the same link; a cut may name a vault link that is yet to come."""
@@ -198,6 +253,10 @@ class Symbols:
             )
         if "dek_commit" in fields:
             fields["commit"] = fields.pop("dek_commit")
+            drawn = self._deks.get(link.body["dek_commit"])
+            if drawn is not None:
+                place = drawn.vault.hex(), drawn.epoch, bytes(drawn.dek.raw).hex()
+                fields["commit"] = self.model.dek_commit(*place)
         return fields
 
     def _genesis(self, link: ParsedLink) -> dict[str, Any]:
@@ -215,11 +274,7 @@ class Symbols:
         return {"invite": self._hash(link.body["invite"])}
 
     def _verify(self, link: ParsedLink) -> dict[str, Any]:
-        person = self._people.get(link.body["fp"])
-        fp = link.body["fp"].hex()
-        if person is not None:
-            fp = self.model.fingerprint(person.identity_public.hex(), person.box_public.hex())
-        return {**self._plain(link), "fp": fp}
+        return {**self._plain(link), "fp": self._fp(link.body["fp"])}
 
     def _add_member(self, link: ParsedLink) -> dict[str, Any]:
         accept, body = link.accept, link.body

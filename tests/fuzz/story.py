@@ -40,6 +40,14 @@ class Attempt(NamedTuple):
     keys: bytes = b""  # of who reads a grant: box secret, identity public
 
 
+class Drawn(NamedTuple):
+    """A DEK, and the place that its commitment names."""
+
+    vault: bytes
+    epoch: int
+    dek: Dek
+
+
 class Story:
     """A team as it grows under the moves of one case."""
 
@@ -51,7 +59,7 @@ class Story:
         self._by_identity = {person.identity_public: person for person in self.people}
         self.invitations: list[Invitation] = []
         self.offers: dict[bytes, Invitation] = {}  # by the invite's key
-        self.deks: dict[bytes, Dek] = {}  # by commitment
+        self.deks: dict[bytes, Drawn] = {}  # by commitment
         self.drawer: list[tuple[Person, bytes, bytes]] = []  # changes signed and held back
         self.attempts: list[Attempt] = []
         self._found(start)
@@ -130,13 +138,13 @@ class Story:
             if link.type == "vault_create":
                 self.team.keep_vault(vault)
             if body["dek_commit"] in self.deks:
-                self.team.vaults[vault].deks[body["epoch"]] = self.deks[body["dek_commit"]]
+                self.team.vaults[vault].deks[body["epoch"]] = self.deks[body["dek_commit"]].dek
 
     def new_dek(self, vault: bytes, epoch: int) -> bytes:
         """The commitment of a fresh DEK."""
         dek = Dek(self.team.draw.take(32))
         commit = dek_commit(self.team.state.id, vault, epoch, dek)
-        self.deks[commit] = dek
+        self.deks[commit] = Drawn(vault, epoch, dek)
         return commit
 
     def _change(self, bodies: Bodies, dice: Dice, kind: str) -> None:
