@@ -13,7 +13,7 @@ from vaults import vault_chain
 
 STORIES = 400
 BLOCKS = 4
-MOVES = 50
+MOVES = 36
 
 
 @pytest.fixture(scope="module", autouse=True)
