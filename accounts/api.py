@@ -13,10 +13,10 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts import keyring, links, login, password, serializers, sessions, signup, unlock
 from accounts.device import remember_device
+from accounts.endpoint import Endpoint
 from accounts.kek import deployment_id
 from accounts.models import AccountBlob, User
 from accounts.schema import NOTHING, problems
@@ -25,7 +25,7 @@ from accounts.wire import StrictSerializer
 BODY_OVERHEAD = 1024  # bytes beside the blob
 
 
-class AccountView(APIView):
+class AccountView(Endpoint):
     """For whoever is signed in, all stages passed."""
 
     def http(self) -> HttpRequest:

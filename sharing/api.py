@@ -11,9 +11,9 @@ from rest_framework.permissions import AllowAny
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.access import TeamAccess, require_member
+from accounts.endpoint import Endpoint
 from accounts.errors import Invalid
 from accounts.schema import problems
 from accounts.services.team import Appended, OpeningText, link_parse, profile_set
@@ -79,7 +79,7 @@ DOORS: Final[dict[str, Door]] = {
 }
 
 
-class LinksView(APIView):
+class LinksView(Endpoint):
     """Appending to a team chain."""
 
     # A first change may carry many items; without one, cuts and acceptances stay far below.
@@ -110,7 +110,7 @@ class LinksView(APIView):
         return Response(answer, status=200 if done.again else 201)
 
 
-class RestoreView(APIView):
+class RestoreView(Endpoint):
     """What a restored backup has lost, from members' browsers."""
 
     max_body_bytes: ClassVar = 4 * MIB
@@ -158,7 +158,7 @@ def _restore_vault(access: TeamAccess, body: Body) -> Written:
     return change_restore(access=access, vault_id=body["vault"], change=change)
 
 
-class InviteOpenView(APIView):
+class InviteOpenView(Endpoint):
     """Following an invitation; people do so before they have an account."""
 
     permission_classes = (AllowAny,)
@@ -187,7 +187,7 @@ class InviteOpenView(APIView):
         return Response({**answer, "openings": openings})
 
 
-class InviteAcceptView(APIView):
+class InviteAcceptView(Endpoint):
     """Accepting an invitation."""
 
     @extend_schema(
@@ -224,7 +224,7 @@ class CborSeqRenderer(BaseRenderer):
     render_style = "binary"
 
 
-class SyncView(APIView):
+class SyncView(Endpoint):
     """What is new, for the whole account."""
 
     renderer_classes = (CborSeqRenderer,)

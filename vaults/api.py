@@ -8,8 +8,8 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from accounts.endpoint import Endpoint
 from accounts.errors import AccessDenied, Invalid
 from accounts.models import User
 from accounts.schema import problems
@@ -38,7 +38,7 @@ MIB: Final = 1024 * 1024  # bytes
 CHAIN_ERRORS: Final = ("not_found", "refused", "head_moved", "kms_unavailable")
 
 
-class TeamsView(APIView):
+class TeamsView(Endpoint):
     """Making a team."""
 
     @extend_schema(
@@ -61,7 +61,7 @@ class TeamsView(APIView):
         return Response(answer, status=200 if done.again else 201)
 
 
-class ChangesView(APIView):
+class ChangesView(Endpoint):
     """Writing items of one vault, and rotating its key."""
 
     max_body_bytes: ClassVar = 4 * MIB
@@ -93,7 +93,7 @@ class ChangesView(APIView):
         return Response(answer, status=200 if done.again else 201)
 
 
-class GrantsView(APIView):
+class GrantsView(Endpoint):
     """Handing DEKs to holders."""
 
     max_body_bytes: ClassVar = MIB
@@ -114,7 +114,7 @@ class GrantsView(APIView):
         return Response({"stored": stored})
 
 
-class ReportsView(APIView):
+class ReportsView(Endpoint):
     """What became of grants in their recipients' clients."""
 
     max_body_bytes: ClassVar = MIB
@@ -132,7 +132,7 @@ class ReportsView(APIView):
         return Response(status=204)
 
 
-class OldsView(APIView):
+class OldsView(Endpoint):
     """Former DEKs under later ones."""
 
     max_body_bytes: ClassVar = MIB
@@ -148,7 +148,7 @@ class OldsView(APIView):
         return Response({"stored": olds_store(access=access, olds=olds_in(body["olds"]))})
 
 
-class HoldView(APIView):
+class HoldView(Endpoint):
     """Ten seconds without writes."""
 
     @extend_schema(
@@ -162,7 +162,7 @@ class HoldView(APIView):
         return Response({"until": vaults_hold(access=access, vaults=body["vaults"])})
 
 
-class ItemView(APIView):
+class ItemView(Endpoint):
     """One revision of an item, details included."""
 
     @extend_schema(
@@ -183,7 +183,7 @@ class ItemView(APIView):
         return Response(answer)
 
 
-class RevisionsView(APIView):
+class RevisionsView(Endpoint):
     """The history of an item."""
 
     @extend_schema(

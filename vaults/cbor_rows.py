@@ -4,7 +4,7 @@
 only the lengths are encoded: 1 µs. The tests decode what comes out with the strict decoder.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 _UINT, _BYTES, _TEXT, _ARRAY = 0x00, 0x40, 0x60, 0x80  # major types
@@ -78,8 +78,3 @@ def items(rows: Sequence[ItemRow]) -> bytes:
             size = _head_of(_BYTES, len(overview))
             parts += (_B16, author, _B32, c_details, size, overview)
     return b"".join(parts)
-
-
-def chunks(rows: Sequence[ItemRow], size: int) -> Iterable[Sequence[ItemRow]]:
-    """Slices of at most `size` rows."""
-    return (rows[at : at + size] for at in range(0, len(rows), size))

@@ -202,19 +202,32 @@ def _item_records(
 ) -> Iterator[bytes]:
     near = [vault for vault in vaults if _is_near(vault, cursor)]
     far = [vault for vault in vaults if not _is_near(vault, cursor)]
-    rows: dict[int, list[cbor_rows.ItemRow]] = defaultdict(list)
+    items: dict[int, list[bytes]] = defaultdict(list)
     if near:
         changed = {item for vault in near for link in links[vault.id] for item in _named(link)}
         ids = [UUID(bytes=item) for item in changed]
-        for number, *row in _binary(_ITEMS_BY_ID, [ids, [vault.number for vault in near]]):
-            rows[number].append(row)
+        _encode(_ITEMS_BY_ID, [ids, [vault.number for vault in near]], items)
     if far:
-        for number, *row in _binary(_ITEMS_BY_VAULT, _places(far, cursor)):
-            rows[number].append(row)
+        _encode(_ITEMS_BY_VAULT, _places(far, cursor), items)
     for vault in vaults:
         yield _vault_record(vault)
-        for chunk in cbor_rows.chunks(rows[vault.number], BATCH):
-            yield cbor_rows.record("items", cbor_rows.b16(vault.id.bytes), cbor_rows.items(chunk))
+        for encoded in items[vault.number]:
+            yield cbor_rows.record("items", cbor_rows.b16(vault.id.bytes), encoded)
+
+
+def _encode(sql: str, values: list[Any], items: dict[int, list[bytes]]) -> None:
+    """Read items, and add them to their vaults' lists as arrays of up to `BATCH`.
+
+    Each array is encoded as soon as its rows are there: 10,000 rows in Python's small blocks
+    would leave them scattered over 10 MB that the process keeps.
+    """
+    rows: dict[int, list[cbor_rows.ItemRow]] = defaultdict(list)
+    for number, *row in _stream(sql, values):
+        rows[number].append(row)
+        if len(rows[number]) == BATCH:
+            items[number].append(cbor_rows.items(rows.pop(number)))
+    for number, rest in rows.items():
+        items[number].append(cbor_rows.items(rest))
 
 
 def _vault_record(vault: MyVault) -> bytes:
@@ -229,10 +242,20 @@ def _named(signed: bytes) -> list[bytes]:
 
 def _binary(sql: str, values: list[Any]) -> list[Any]:
     """Fetch all rows in PostgreSQL's binary form: bytes come as they are, not as hex."""
+    with _cursor() as cursor:
+        cursor.execute(sql, values, binary=True)
+        return list(cursor.fetchall())
+
+
+def _stream(sql: str, values: list[Any]) -> Iterator[Any]:
+    """Yield the rows as they come, `BATCH` at a time; else as `_binary`."""
+    with _cursor() as cursor:
+        yield from cursor.stream(sql, values, binary=True, size=BATCH)
+
+
+def _cursor() -> psycopg.Cursor[Any]:
+    """Django's own cursors do not ask for binary results."""
     connection.ensure_connection()
     if connection.connection is None:
         raise AccessDenied
-    # Django's own cursors bind on the client's side, and those cannot ask for binary results.
-    with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(sql, values, binary=True)
-        return list(cursor.fetchall())
+    return psycopg.Cursor(connection.connection)

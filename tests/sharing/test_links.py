@@ -206,6 +206,16 @@ def test_a_member_cannot_fill_the_chain_with_names(world: World) -> None:
     assert Team.objects.get().seq == answers.count(201)
 
 
+def test_an_account_cannot_make_vaults_without_end(world: World) -> None:
+    # So far over the free ones that the next one has to wait for the longest time.
+    with patch("vaults.services.vaults.MAX_VAULTS", -20):
+        world.vault_create(world.founder)
+        _vault, body = world.vault_parts(world.founder)
+        refused = world.post(world.founder, "links", body)
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many")
+    assert Vault.objects.count() == 1
+
+
 def test_f1_an_admin_without_manage_invites_nobody_into_a_vault(world: World, vault: bytes) -> None:
     admin = world.recruit("admin", role="admin")
     body, _invitation = world.team.invite_body(vaults={vault: "read"})

@@ -4,11 +4,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from vaults.kms.aws import AwsKms, Profile
 from vaults.kms.base import Journal, Kms
 from vaults.kms.local import LOGIN_KEY, MASTER_KEY, LocalKms
+
+if TYPE_CHECKING:
+    from vaults.kms.aws import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class AwsProvider:
     region: str
     master_key_id: str
     login_key_id: str
-    profile: Profile
+    profile: "Profile"
     endpoint_url: str | None = None
 
 
@@ -77,6 +79,9 @@ class _Registry:
 def _build(provider: Provider, journal: Journal) -> Kms:
     if isinstance(provider, LocalProvider):
         return LocalKms(provider.path, journal)
+    # boto3 is 10 MB of each process that loads it, so only those do that use it.
+    from vaults.kms.aws import AwsKms  # noqa: PLC0415
+
     return AwsKms(
         region=provider.region,
         journal=journal,

@@ -1,7 +1,8 @@
 """A vault's beginning, and the ten seconds in which it stands still."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from math import ceil
 from typing import Final
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.utils import timezone
 from accounts.access import TeamAccess
 from accounts.conflicts import LinkRefused, Taken, TooManyLinks
 from accounts.errors import AccessDenied, Invalid
+from accounts.limits import Bucket, count_try
 from accounts.services.team import Appended, link_record, team_commit
 from accounts.team_chain import TeamState
 from accounts.team_state import team_states
@@ -22,10 +24,14 @@ from vaults.crypto.links import ParsedLink
 from vaults.models import Vault, VaultMember
 from vaults.services.changes import Change, change_write, first_change_judge
 from vaults.services.grants import SealedGrants, grant_check, grants_insert, grants_seal
-from vaults.services.heads import rights_project, vault_heads_lock
+from vaults.services.heads import VaultHead, rights_project, vault_heads_lock
 
 HOLD_SECONDS: Final = 10
 HOLD_QUOTA_SECONDS: Final = 60  # one hold per actor and team
+# After a hold by anybody a vault is free for at least as long as it was held: several who may only
+# read must not keep a vault shut by taking turns.
+FREE_SECONDS: Final = HOLD_SECONDS
+MAX_VAULTS: Final = 500  # made by one account, before each has to wait
 
 
 def vault_create(
@@ -41,6 +47,7 @@ def vault_create(
 
     Raises:
         as `team_commit`; Invalid: not that; Taken: a vault or item has this id already.
+        TooMany: this account has made more than anybody needs.
         KmsUnavailable: nothing was written.
     """
     if len(grants) != 1:
@@ -50,9 +57,12 @@ def vault_create(
     if grants[0].sender != access.fp or grants[0].head != (link.hash, link.seq):
         raise LinkRefused("T7.authority")
     sealed = grants_seal(access.team_id, grants)
+    quota = [Bucket("vault", str(access.account_id), MAX_VAULTS)]
     try:
         with team_states.change(access.team_id) as changing, unit_of_work():
-            state = team_commit(access=access, link=link, changing=changing)
+            state = team_commit(
+                access=access, link=link, changing=changing, guard=lambda: count_try(quota)
+            )
             if state is not None:
                 _begin(access, state, link, sealed, change)
     except IntegrityError:
@@ -71,7 +81,8 @@ def vaults_hold(*, access: TeamAccess, vaults: Sequence[UUID]) -> int:
 
     Raises:
         AccessDenied: a vault of which that is not true.
-        TooManyLinks: this actor held vaults of the team within the last minute.
+        TooManyLinks: this actor held vaults of the team within the last minute, or somebody held
+            one of these just now.
     """
     wanted = set(vaults)
     if not wanted <= _may_hold(access, wanted):
@@ -81,7 +92,7 @@ def vaults_hold(*, access: TeamAccess, vaults: Sequence[UUID]) -> int:
         raise TooManyLinks(retry_after=HOLD_QUOTA_SECONDS)
     until = timezone.now() + timedelta(seconds=HOLD_SECONDS)
     with unit_of_work():
-        vault_heads_lock(access.team_id, wanted)
+        _check_free(vault_heads_lock(access.team_id, wanted).values(), key)
         Vault.objects.filter(pk__in=wanted).update(held_until=until, held_by=access.member_id)
         for vault_id in sorted(wanted):
             record(
@@ -107,6 +118,21 @@ def vault_insert(team_id: UUID, link: ParsedLink, state: TeamState) -> None:
         touched_seq=link.seq,
     )
     rights_project(team_id, link.actor, state)
+
+
+def _check_free(heads: Iterable[VaultHead], key: str) -> None:
+    """Refuse to hold what was held just now; the actor's own hold of the minute is given back.
+
+    Raises:
+        TooManyLinks.
+    """
+    ends = [head.held_until for head in heads if head.held_until is not None]
+    if not ends:
+        return
+    wait = (max(ends) + timedelta(seconds=FREE_SECONDS) - timezone.now()).total_seconds()
+    if wait > 0:
+        cache.delete(key)
+        raise TooManyLinks(retry_after=ceil(wait))
 
 
 def _begin(
