@@ -14,5 +14,5 @@ from tests.product import data_folder, product
 def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     """The product after the story; it still runs."""
     folder: Path = tmp_path_factory.mktemp("story")
-    with data_folder() as data, product(data) as running:
+    with data_folder() as data, product(data, COFFRET_WAITING_MAIL_SECONDS="2") as running:
         yield tell(running, browser, folder)

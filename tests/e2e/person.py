@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
@@ -104,7 +105,7 @@ class Person:
     def open_members(self) -> None:
         self.case.get_by_role("link", name=re.compile("^Members")).click()
 
-    def invite(self, email: str, vault: str, right: str) -> str:
+    def invite(self, email: str, vault: str, right: str, *, by_mail: bool = False) -> str:
         """Return the link that goes to the invitee by another way than this server."""
         self.open_members()
         self.button("Invite")
@@ -113,10 +114,20 @@ class Person:
         if not box.is_checked():
             box.check()
         self.field(f"Right in “{vault}”").select_option(right)
+        if by_mail:
+            self.page.get_by_role("radio", name="By mail").check()
         self.button("Make the link")
         link = self.field(f"Link for {email}")
         expect(link).to_be_visible(timeout=SLOW)
         url = link.input_value()
+        letter = self.page.get_by_role("link", name="Write the mail")
+        if by_mail:
+            # The person's own mail program carries it: this server's mails never do.
+            address = unquote(letter.get_attribute("href") or "")
+            assert address.startswith(f"mailto:{email}?")
+            assert url in address
+        else:
+            expect(letter).to_have_count(0)
         self.button("Done")
         return url
 

@@ -111,12 +111,13 @@ async function look(server: Server, fragment: string): Promise<Seen> {
  * @throws {CoreFailure} `invite_used`, `invite_revoked`, `invite_dead`.
  * @throws {Refused} `S4.keys` if somebody is in the team as my account with other keys.
  */
-function standing(me: Me | null, { team, invite: found, isWaiting }: Seen): InvitePreview["state"] {
+function standing(me: Me | null, { team, invite: found, isWaiting, openings }: Seen): InvitePreview["state"] {
     const mine = me === null ? undefined : team.byAccount(hex(me.account))
     need(mine === undefined || me === null || equal(mine.fp, me.keyring.fp), "S4.keys")
     if (mine !== undefined && mine.invite === found.hash) return "joined"
     if (found.state !== "open") throw new CoreFailure(`invite_${found.state}`)
-    if (mine !== undefined) return "member"
+    // One for somebody else's address is not for me, member or not.
+    if (mine !== undefined && textOf(openings, found.email) === me?.email) return "member"
     return isWaiting ? "waiting" : "open"
 }
 

@@ -1,0 +1,194 @@
+"""Joining: by mail with words that both sides hear, with nobody online, and by bad links.
+
+Three people in three profiles of a real browser, beside the story's; about 50 s.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.person import SLOW, Person
+from tests.e2e.pictures import findings
+from tests.e2e.story import Told
+
+TEAM, VAULT = "Ferry crew", "Engine room"
+HEARD, NONE = "This is what I hear", "None of these"
+
+
+@dataclass
+class Crew:
+    """Olga's team. Each test leaves her on her page Members, unlocked."""
+
+    browser: Browser
+    olga: Person
+    ines: Person
+    kaan: Person
+
+    def stranger(self) -> Page:
+        """A private window: no account, nothing kept."""
+        return self.browser.new_context(base_url=self.olga.product.url).new_page()
+
+
+@pytest.fixture(scope="module")
+def crew(story: Told, browser: Browser) -> Iterator[Crew]:
+    names = ("Olga Brandt", "Ines Duarte", "Kaan Yildiz")
+    crew = Crew(browser, *(Person(story.product, browser, name) for name in names))
+    crew.olga.sign_up()
+    crew.olga.create_team(TEAM)
+    crew.olga.create_vault(VAULT)
+    yield crew
+    for person in (crew.olga, crew.ines, crew.kaan):
+        person.context.close()
+
+
+def title(page: Page, text: str) -> None:
+    expect(page.get_by_role("heading", name=text, level=1)).to_be_visible(timeout=SLOW)
+
+
+def open_link(person: Person, link: str) -> None:
+    """Open a link anew, in a browser that is signed in and locked."""
+    person.page.goto("about:blank")
+    person.page.goto(link)
+    person.unlock()
+
+
+def words(page: Page) -> str:
+    """Return what the page tells its person to read out."""
+    listed = page.get_by_role("list", name="Words to read", exact=True)
+    expect(listed).to_be_visible(timeout=SLOW)
+    return " ".join(listed.get_by_role("listitem").all_inner_texts())
+
+
+def hear(page: Page, phrase: str) -> None:
+    """Choose what was heard."""
+    radio = page.get_by_role("radio", name=phrase, exact=True)
+    expect(radio).to_be_visible(timeout=SLOW)
+    radio.check()
+    page.get_by_role("button", name=HEARD).click()
+
+
+def no_findings(*pages: Page) -> None:
+    assert [findings(page) for page in pages] == [[] for _ in pages]
+
+
+def test_who_comes_by_mail_gets_the_vault_once_both_have_heard_the_words(crew: Crew) -> None:
+    olga, ines = crew.olga, crew.ines
+    ines.accept(olga.invite(ines.email, VAULT, "write", by_mail=True))
+    # Olga's browser lets her in by itself; that gives her nothing yet.
+    expect(ines.page.get_by_text("One step is left")).to_be_visible(timeout=SLOW)
+    assert olga.product.mail_to(ines.email, r"(compared six words by voice)")
+    assert olga.product.mail_to(olga.email, r"(invited by mail)")
+
+    olga.button("Compare words with “Ines Duarte”")
+    said = words(olga.page)
+    no_findings(olga.page, ines.page)
+    hear(ines.page, said)
+    # Asked of the page, since her own row has the fingerprint's words, too.
+    hear(olga.page, words(ines.page))
+    expect(olga.page.get_by_text("“Ines Duarte” is verified.")).to_be_visible(timeout=SLOW)
+    no_findings(olga.page)
+    olga.button("Done")
+
+    expect(ines.page.get_by_text("appear as their keys reach you")).to_be_visible(timeout=SLOW)
+    ines.button("Open the vaults")
+    ines.add_item(VAULT, "Login", "Bilge pump", {"Password": "kelp-4471"}, {})
+    assert [olga.problems, ines.problems] == [[], []]
+
+
+def test_with_nobody_online_both_sides_are_told_who_is_awaited(crew: Crew) -> None:
+    olga, kaan = crew.olga, crew.kaan
+    link = olga.invite(kaan.email, VAULT, "read")
+    olga.lock()
+    kaan.accept(link)
+    title(kaan.page, "Waiting to be let in")
+    expect(kaan.page.get_by_text("Awaited: “Olga Brandt”")).to_be_visible()
+    no_findings(kaan.page)
+    assert olga.product.mail_to(olga.email, r"(has accepted the invitation to the team “Ferry)")
+    assert olga.product.mail_to(kaan.email, r"waiting for one of these people[^“]*“(Olga Brandt)”")
+
+    open_link(kaan, link)  # a second time
+    title(kaan.page, "Waiting to be let in")
+    olga.unlock()
+    kaan.button("Look again")
+    title(kaan.page, f"You are in “{TEAM}”")
+    kaan.button("Open the vaults")
+    kaan.open_vault(VAULT)
+
+    open_link(kaan, link)  # a third time, as a member
+    title(kaan.page, f"You are in “{TEAM}”")
+    private = crew.stranger()
+    private.goto(link)
+    title(private, "This invitation was used already")
+    expect(private.get_by_role("link", name="Sign in")).to_be_visible()
+    no_findings(private)
+
+
+def test_nobody_is_invited_who_is_in(crew: Crew) -> None:
+    crew.olga.open_members()
+    crew.olga.button("Invite")
+    crew.olga.field("E-mail").fill(crew.kaan.email)
+    crew.olga.button("Make the link")
+    expect(crew.olga.page.get_by_text("“Kaan Yildiz” is in the team already.")).to_be_visible()
+    crew.olga.button("Cancel")
+
+
+def test_one_wrong_choice_ends_it_and_stays_to_be_seen(crew: Crew) -> None:
+    olga, kaan = crew.olga, crew.kaan
+    olga.remove(kaan.name)
+    link = olga.invite(kaan.email, VAULT, "read", by_mail=True)
+    open_link(kaan, link)
+    kaan.field("Your name in this team").fill(kaan.name)
+    kaan.button("Accept the invitation")
+    expect(kaan.page.get_by_text("One step is left")).to_be_visible(timeout=SLOW)
+
+    olga.button("Compare words with “Kaan Yildiz”")
+    hear(olga.page, NONE)
+    expect(olga.page.get_by_text("“Kaan Yildiz” was taken out.")).to_be_visible(timeout=SLOW)
+    olga.button("Done")
+    ended = olga.page.get_by_role("region", name="Taken out before words agreed")
+    expect(ended.get_by_text("“Kaan Yildiz”")).to_be_visible()
+    expect(ended.get_by_text("Taken out by you")).to_be_visible()
+    open_link(kaan, link)
+    title(kaan.page, "This invitation was used already")
+
+
+def test_a_link_that_is_no_good_says_what_to_do_next(crew: Crew) -> None:
+    olga, ines = crew.olga, crew.ines
+    link = olga.invite("nora@example.org", VAULT, "read")
+    private = crew.stranger()
+    private.goto(link)
+    title(private, f"Join “{TEAM}”")
+    expect(private.get_by_text("a private window, or another browser")).to_be_visible()
+
+    open_link(ines, link)
+    # She is in the team; but the invitation is not hers to answer.
+    other = ines.page.get_by_text("This invitation is for another address")
+    expect(other).to_be_visible(timeout=SLOW)
+    no_findings(ines.page, private)
+
+    late = crew.stranger()
+    late.clock.set_fixed_time(datetime.now() + timedelta(days=8))  # noqa: DTZ005 - the browser's
+    late.goto(link)
+    title(late, "This invitation has expired")
+
+    # The hash is the invitation's, the secret before it is another.
+    head, fragment = link.split("#")
+    swapped = "B" if fragment[0] == "A" else "A"
+    wrong = crew.stranger()
+    wrong.goto(f"{head}#{swapped}{fragment[1:]}")
+    title(wrong, "This invitation does not fit this server")
+    cut = crew.stranger()
+    cut.goto(link[:-3])
+    title(cut, "This link is not whole")
+
+    olga.button("Take back the invitation for nora@example.org")
+    olga.page.get_by_role("dialog").get_by_role("button", name="Take it back").click()
+    expect(olga.page.get_by_text("No invitation is open.")).to_be_visible(timeout=SLOW)
+    private.reload()
+    title(private, "This invitation was taken back")
+    no_findings(private, late, wrong, cut)
+    assert not re.search("[#?]", private.url)
