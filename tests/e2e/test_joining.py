@@ -30,13 +30,17 @@ class Crew:
 
     def stranger(self) -> Page:
         """A private window: no account, nothing kept."""
-        return self.browser.new_context(base_url=self.olga.product.url).new_page()
+        url = self.olga.product.url
+        return self.browser.new_context(base_url=url, reduced_motion="reduce").new_page()
 
 
 @pytest.fixture(scope="module")
 def crew(story: Told, browser: Browser) -> Iterator[Crew]:
     names = ("Olga Brandt", "Ines Duarte", "Kaan Yildiz")
     crew = Crew(browser, *(Person(story.product, browser, name) for name in names))
+    for person in (crew.olga, crew.ines, crew.kaan):
+        # Else a colour is measured on its way to another.
+        person.page.emulate_media(reduced_motion="reduce")
     crew.olga.sign_up()
     crew.olga.create_team(TEAM)
     crew.olga.create_vault(VAULT)
