@@ -210,9 +210,10 @@ export class Applier {
         this.#guard(vault, () => {
             const verdict = cutVerdict(vault.team.state, vault.state)
             need(verdict !== "fork", "T4.cut")
-            vault.isWaiting = verdict === "waiting"
-            // A vault that only waits is behind its pin for a reason, and says so.
-            if (vault.right !== NONE && !vault.isWaiting)
+            // What was announced and did not fold refers to what is not here yet, or was not served: it waits too.
+            vault.isWaiting = verdict === "waiting" || vault.announced > vault.state.seq
+            // A vault that waits for a cut is behind its pin for a reason, and says so.
+            if (vault.right !== NONE && verdict !== "waiting")
                 this.#pins.checkVault(vault.id, vault.state.columns.hashes)
         })
     }

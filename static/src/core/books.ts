@@ -176,6 +176,13 @@ export class Books {
         return undefined
     }
 
+    /** Does a vault wait for links that were not served yet? */
+    get isWaiting(): boolean {
+        return [...this.teams.values()].some((team) =>
+            [...team.vaults.values()].some((vault) => vault.refusal === null && vault.isWaiting),
+        )
+    }
+
     /** The hash at a place of a verified chain; null while nothing is there. */
     hashAt(chain: string, seq: number): Bytes | null {
         const hashes = this.teams.get(chain)?.state.hashes ?? this.vault(chain)?.state.columns.hashes

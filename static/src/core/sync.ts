@@ -50,8 +50,9 @@ export class Sync {
             mark("verified")
         }
         this.#applier.judge(heads)
-        // Only now: had the round failed half-way, the next one must not be told that nothing changed.
-        this.#etag = answer.etag
+        // Only now: had the round failed half-way, the next one must not be told that nothing changed. Nor while
+        // something waits for what was announced.
+        this.#etag = this.#books.isWaiting ? null : answer.etag
         this.#suspect(heads)
     }
 

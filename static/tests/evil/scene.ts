@@ -42,7 +42,8 @@ const BEARING = /\/(grants|links|changes|olds)$|^invites\/accept$|^teams$|^passw
 /** The whole of a case that ends in a refusal. */
 export async function refused(world: World, id: RefusalId, scene: Scene): Promise<void> {
     const honest = await honestly(scene)
-    const victim = await Twin.of(scene.who, { ...(scene.known && honest), lie: scene.lie })
+    const told = scene.forked ? keepingPins(scene.lie) : scene.lie
+    const victim = await Twin.of(scene.who, { ...(scene.known && honest), lie: told })
     await act(scene, victim)
     expect(new Set(victim.refusals)).toEqual(new Set([id, ...(scene.also ?? [])]))
     await scene.sees?.(victim, honest)
@@ -60,6 +61,17 @@ export async function passedOver(world: World, scene: Scene): Promise<void> {
     await scene.sees?.(victim, honest)
     expectNothingOut(world, victim.transport.sent)
     await recovers(world, scene, victim, honest)
+}
+
+/** What a fork's victim pins stays in this browser, so that the account's next case begins as this one did. */
+function keepingPins(told: Lie): Lie {
+    return {
+        ...told,
+        request: async ({ method, path }, send) => {
+            if (method !== "PUT" || path !== "account/pins") return send()
+            return { status: 200, headers: new Map(), body: new Uint8Array() }
+        },
+    }
 }
 
 async function act(scene: Scene, twin: Twin): Promise<void> {
@@ -146,7 +158,7 @@ function expectPlainReports(victim: Twin): void {
 async function recovers(world: World, scene: Scene, victim: Twin, honest: Honest): Promise<void> {
     const [team, vault] = [scene.team ?? world.team, scene.vault ?? world.vault]
     const before = victim.titles
-    const store = await victim.close()
+    const store = await victim.close(scene.forked ? victim.transport.lie : null)
     const again = await Twin.of(scene.who, { store })
     await again.look()
     if (scene.forked) {

@@ -146,8 +146,8 @@ export class Twin {
     }
 
     /** Close it as a lock does: caches and pins are kept. What it kept is the next visit's `store`. */
-    async close(): Promise<MemoryStore> {
-        this.transport.lie = null
+    async close(lie: Lie | null = null): Promise<MemoryStore> {
+        this.transport.lie = lie
         await this.session.close()
         return this.store
     }

@@ -11,8 +11,8 @@ import { inviteFragment } from "../../../src/crypto/links.ts"
 import { Person } from "../../chains.ts"
 import type { Collusion } from "../collusion.ts"
 import { nextFields, signRaw } from "../collusion.ts"
+import { lie } from "../declare.ts"
 import type { LINES, Line } from "../lines.ts"
-import { lie } from "../lines.ts"
 import type { Said } from "../lying.ts"
 import { Twin } from "../twin.ts"
 import type { Offered, World } from "../world.ts"
@@ -147,7 +147,7 @@ export function acceptances(w: World): void {
 
 const random16x2 = () => new Uint8Array(32).fill(7)
 
-/** Opening an invitation: the answer is bent, and nothing is signed. */
+/** Zed, who is no member any more, opens an invitation: the answer is bent, and nothing is signed. */
 function opening<L extends Line>(
     w: World,
     line: L,
@@ -157,19 +157,19 @@ function opening<L extends Line>(
     reaches = true,
 ): void {
     lie(line, name, async (id: RefusalId) => {
-        const honest = await Twin.of(w.rita)
+        const honest = await Twin.of(w.zed)
         const { server, me } = honest.context
         expect(await openInvite(server, me, inviteFragment(offer(w).t, offer(w).hash))).toMatchObject({
             state: "open",
         })
-        const guest = await Twin.of(w.rita, {
+        const guest = await Twin.of(w.zed, {
             lie: { answer: (path, value) => (path === "invites/open" ? bend(value) : value) },
         })
         const { context } = guest
         await expect(openInvite(context.server, context.me, fragment())).rejects.toMatchObject({
             refusal: id,
         })
-        await expect(acceptInvite(context, fragment(), "Rita")).rejects.toMatchObject({ refusal: id })
+        await expect(acceptInvite(context, fragment(), "Zed")).rejects.toMatchObject({ refusal: id })
         const asked = guest.transport.sent
             .map(({ path }) => path)
             .filter((path) => path.startsWith("invites"))

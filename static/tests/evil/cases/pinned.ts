@@ -5,7 +5,7 @@ import { openInvite } from "../../../src/core/invites.ts"
 import { hex, random, unhex } from "../../../src/crypto/bytes.ts"
 import { inviteFragment } from "../../../src/crypto/links.ts"
 import { signRaw } from "../collusion.ts"
-import { lie } from "../lines.ts"
+import { lie } from "../declare.ts"
 import type { Lie, Said } from "../lying.ts"
 import { passedOver, refused } from "../scene.ts"
 import { Twin } from "../twin.ts"
@@ -129,7 +129,7 @@ export function whoseChain(w: World): void {
             hash: Uint8Array<ArrayBuffer>
         }
         const fragment = inviteFragment(t, hash)
-        const guest = await Twin.of(w.rita)
+        const guest = await Twin.of(w.zed)
         const seen = await openInvite(guest.context.server, guest.context.me, fragment)
         expect(seen).toMatchObject({ team: w.team, state: "open" })
         const from = guest.transport.sent.length

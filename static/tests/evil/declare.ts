@@ -1,0 +1,29 @@
+/** The lines' numbers, the lines without a case, and how a case becomes a test. */
+import { it } from "vitest"
+import type { RefusalId } from "../../src/chain/refusals.ts"
+import type { Line } from "./lines.ts"
+import { LINES } from "./lines.ts"
+
+/** The numbers that the requirements have; those left out were settled in the design. */
+export const NUMBERS = {
+    R: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24],
+    T: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17],
+    F: [
+        1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 19, 20, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33,
+        34, 35, 36,
+    ],
+} as const
+
+/** Lines without a case, and why. */
+export const LATER: Readonly<Record<string, string>> = {
+    R24: "Checking the client's code against a release is a later feature: nothing of it is there to lie to.",
+}
+
+/** Declare the test of one case. */
+export function lie<L extends Line>(
+    line: L,
+    name: keyof (typeof LINES)[L] & string,
+    run: (refusal: RefusalId) => Promise<void>,
+): void {
+    it(`${line}: ${name}`, () => run(LINES[line][name] as RefusalId), 30_000)
+}
