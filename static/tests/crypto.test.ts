@@ -30,6 +30,7 @@ import {
     inviteKey,
     Keyring,
     KitKey,
+    profileCommitment,
 } from "../src/crypto/keys"
 import {
     openMany,
@@ -124,6 +125,8 @@ describe("bytes", () => {
     })
 })
 
+const SEVEN_MAPS = { a: { a: { a: { a: { a: { a: { a: 1 } } } } } } }
+
 describe("cbor", () => {
     const values = [
         0,
@@ -215,12 +218,19 @@ describe("cbor", () => {
         expect(() => decode(new Uint8Array(200_000).fill(0x81))).toThrow(CborError)
     })
 
-    it.each([[-1], [0.5], [2 ** 53], ["\ud800"], [[[[[[[[]]]]]]]], [undefined], [new Map()], [1n]])(
-        "does not encode %s",
-        (value) => {
-            expect(() => encode(value as never)).toThrow(CborError)
-        },
-    )
+    it.each([
+        [-1],
+        [0.5],
+        [2 ** 53],
+        ["\ud800"],
+        [[[[[[[[]]]]]]]],
+        [undefined],
+        [new Map()],
+        [1n],
+        [SEVEN_MAPS],
+    ])("does not encode %s", (value) => {
+        expect(() => encode(value as never)).toThrow(CborError)
+    })
 })
 
 describe("public keys", () => {
@@ -494,6 +504,12 @@ describe("parts", () => {
             notHash,
             notOpen,
         ])
+    })
+
+    it("take blinds and salts of 32 bytes, none else", () => {
+        expect(() => pad(new Uint8Array(1), new Uint8Array(31))).toThrow(new Refused("R18.length"))
+        const short = new Uint8Array(31)
+        expect(() => profileCommitment("name", "Ana", short)).toThrow(new Refused("R18.length"))
     })
 
     it("are not sealed beyond the limit", async () => {

@@ -12,6 +12,7 @@ import { digest, foldTeam, restoreTeam, serialiseTeam, step } from "../src/chain
 import type { VaultState } from "../src/chain/vault"
 import * as vaults from "../src/chain/vault"
 import { type Bytes, compare, hex, random, unhex } from "../src/crypto/bytes"
+import { encode } from "../src/crypto/cbor"
 import { Refused, Waiting } from "../src/crypto/errors"
 import { dekCommit, Keyring } from "../src/crypto/keys"
 import { inviteFragment, parseInviteFragment } from "../src/crypto/links"
@@ -375,6 +376,9 @@ describe("pins", () => {
         expect(decodePins(bytes)).toEqual(pins)
         expect(() => decodePins(bytes.subarray(1))).toThrow(refused("R17.bundle"))
         expect(() => decodePins(unhex("a0"))).toThrow(refused("R17.bundle"))
+        expect(() => decodePins(encode({ v: 1 }))).toThrow(refused("R17.bundle"))
+        const later = encode({ server_key: new Uint8Array(32), teams: [], v: 2, vaults: [] })
+        expect(() => decodePins(later)).toThrow(refused("R17.bundle"))
     })
 
     it("merge to the higher place of the same history", async () => {
@@ -410,6 +414,8 @@ describe("pins", () => {
             expect(verdict(changed({ hash: random(32) }, seq))).toEqual([[hex(team.id), "T4.fork"]])
         expect(verdict(changed({ genesis: random(32) }))).toEqual([[hex(team.id), "R23.genesis"]])
         expect(mergePins(mine, changed({ hash: random(32) }, 9), chains).pins).toEqual(mine)
+        const vaultPin = { ...mine.vaults.get(vault.id), team: random(16) } as never
+        expect(verdict({ ...mine, vaults: new Map([[vault.id, vaultPin]]) })).toEqual([[vault.id, "T4.fork"]])
         const server = { ...mine, serverKey: random(32) }
         expect(() => mergePins(mine, server, chains)).toThrow(refused("A3.server_key"))
     })

@@ -157,6 +157,16 @@ def test_an_answer_cut_in_its_body_leaves_the_outcome_unknown(body, length):
     assert journal.last.closed == [Outcome.UNKNOWN]
 
 
+def test_a_mac_of_another_size_is_refused():
+    body = b'{"KeyId": "%s", "Mac": "QUFB"}' % KEY.encode()
+    with raw_server(reply(body)) as endpoint:
+        kms, journal = provider(endpoint)
+        with pytest.raises(KmsRefused):
+            kms.mac(key_id=KEY, message=b"x")
+
+    assert journal.last.closed == [Outcome.REFUSED]
+
+
 PLAINTEXT = b"QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="  # base64 of 32 bytes
 
 

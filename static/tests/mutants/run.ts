@@ -27,9 +27,9 @@ const SUITES: readonly {
 
 interface Case {
     readonly name: string
-    readonly seconds: number
     readonly fired: ReadonlySet<number>
-    /** What to run to run it. */
+    readonly caught: readonly number[]
+    /** Its file: what went before a case may matter to it. */
     readonly specification: TestSpecification
 }
 
@@ -56,23 +56,21 @@ class Runner {
         if (failed.length > 0) throw new Error(`with every check in place: ${failed.map(failureOf)}`)
         return cases.map((one) => ({
             name: nameOf(one),
-            seconds: (one.diagnostic()?.duration ?? 0) / 1000,
             fired: new Set(one.meta().fired),
-            // The cases of a story need those before them.
-            specification: isStory(one) ? one.module.toTestSpecification() : one.toTestSpecification(),
+            caught: one.meta().caught ?? [],
+            specification: one.module.toTestSpecification(),
         }))
     }
 
-    /** The quickest case that fails without the check. */
-    async catcher(check: Check, cases: readonly Case[]): Promise<string | null> {
-        const reaching = cases.filter((one) => one.fired.has(check.number))
+    /** A case that fails without the check: of the first round, else of a file that is run without it from the start. */
+    async catcher({ number }: Check, cases: readonly Case[]): Promise<string | null> {
+        const known = cases.find(({ caught }) => caught.includes(number))
+        if (known !== undefined) return known.name
         const tried = new Set<string>()
-        for (const one of reaching.toSorted((a, b) => a.seconds - b.seconds)) {
-            const { moduleId, testIds } = one.specification
-            const what = `${moduleId} ${testIds}`
-            if (tried.has(what)) continue
-            tried.add(what)
-            const failed = await this.#failure(one.specification, check.number)
+        for (const { fired, specification } of cases) {
+            if (!fired.has(number) || tried.has(specification.moduleId)) continue
+            tried.add(specification.moduleId)
+            const failed = await this.#failure(specification, number)
             if (failed !== null) return failed
         }
         return null
@@ -108,10 +106,6 @@ function failureOf(one: TestCase): string {
     return `${nameOf(one)}: ${one.result().errors?.map(({ message }) => message)}`
 }
 
-function isStory(one: TestCase): boolean {
-    return one.module.moduleId.endsWith(".server.test.ts")
-}
-
 function nameOf(one: TestCase): string {
     return `${one.module.relativeModuleId} > ${one.fullName}`
 }
@@ -130,6 +124,7 @@ export async function run(pattern: string): Promise<void> {
             exclude,
             environment: "node",
             setupFiles: [SETUP],
+            runner: "tests/mutants/runner.ts",
             testTimeout: PATIENCE,
             hookTimeout: PATIENCE,
             ...(name === "server" ? { globalSetup: "tests/core/server.ts" } : {}),

@@ -1,43 +1,51 @@
-/** What the changed code asks while it runs, and what each case leaves behind: which checks refused something in it. */
-import { afterEach, inject } from "vitest"
+/** What the changed code asks while it runs: is my check the one that is off? */
+import { inject } from "vitest"
+
+export interface Switches {
+    /** The number of the check that is switched off, or −1. */
+    off: number
+    /** The checks that refused, or would have refused, since somebody emptied this. */
+    readonly fired: Set<number>
+    /** Stands for the condition of a `need`. */
+    holds(number: number, condition: boolean): boolean
+    /** Stands before a statement that refuses. */
+    fires(number: number): boolean
+}
 
 declare module "vitest" {
     export interface ProvidedContext {
-        /** The number of the check that is switched off, or −1. */
         off: number
     }
     interface TaskMeta {
+        /** The checks that refused something in the case. */
         fired?: number[]
+        /** Those without which it failed. */
+        caught?: number[]
     }
 }
 
-const off = inject("off")
-const fired = new Set<number>()
+declare global {
+    var __switches: Switches
+}
+
 /** A check that is off and asked more often than this stands in a loop that ends by it alone. */
 const ENDLESS = 100_000
 let passed = 0
+let counted = -1
 
-function isOff(number: number): boolean {
-    fired.add(number)
-    if (number === off && ++passed > ENDLESS) throw new Error("a loop does not end")
-    return number === off
+globalThis.__switches = {
+    off: inject("off"),
+    fired: new Set(),
+    holds: (number, condition) => condition || isOff(number),
+    fires: (number) => !isOff(number),
 }
 
-Object.assign(globalThis, {
-    __switches: {
-        /** Stand for the condition of a `need`. */
-        holds(number: number, condition: boolean): boolean {
-            return condition || isOff(number)
-        },
-        /** Stand before a statement that refuses. */
-        fires(number: number): boolean {
-            return !isOff(number)
-        },
-    },
-})
-
-// What fires between two cases, in the preparation of a file, is the next one's.
-afterEach(({ task }) => {
-    task.meta.fired = [...fired]
-    fired.clear()
-})
+function isOff(number: number): boolean {
+    const { fired, off } = globalThis.__switches
+    fired.add(number)
+    if (number !== off) return false
+    passed = counted === off ? passed + 1 : 0
+    counted = off
+    if (passed > ENDLESS) throw new Error("a loop does not end")
+    return true
+}
