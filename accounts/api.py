@@ -20,7 +20,7 @@ from accounts.endpoint import Endpoint
 from accounts.kek import deployment_id
 from accounts.models import AccountBlob, User
 from accounts.schema import NOTHING, problems
-from accounts.wire import StrictSerializer
+from accounts.wire import StrictSerializer, parse
 
 BODY_OVERHEAD = 1024  # bytes beside the blob
 
@@ -33,10 +33,7 @@ class AccountView(Endpoint):
         return self.request._request  # noqa: SLF001 - DRF has no other name for it
 
     def parse(self, shape: type[StrictSerializer]) -> dict[str, Any]:
-        body = shape(data=self.request.data)
-        body.is_valid(raise_exception=True)
-        parsed: dict[str, Any] = body.validated_data
-        return parsed
+        return parse(shape, self.request)
 
     def person(self) -> User:
         user = self.request.user

@@ -36,11 +36,9 @@ _APPEND: Final = """
         scope_kind, scope_id, at, id, seq, action, actor_id, member_id, subject,
         core, prev, leaf, personal_hash, salt, personal
     )
-    SELECT %s, %s, %s, * FROM unnest(
-        %s::uuid[], %s::bigint[], %s::text[], %s::uuid[], %s::bytea[], %s::bytea[],
-        %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[]
-    )
+    VALUES {events}
 """
+_EVENT: Final = f"({', '.join(['%s'] * 15)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +168,8 @@ def _append(cursor: Any, scope: Scope, batch: list[_Pending]) -> None:
     seq, leaf = _lock_head(cursor, place)
     # Read under the lock, so that within one scope later numbers have later times.
     at_ms = (timezone.now() - _EPOCH) // timedelta(milliseconds=1)
-    rows = []
+    at = _EPOCH + timedelta(milliseconds=at_ms)
+    rows: list[Any] = []
     for pending in batch:
         seq += 1
         prev = leaf
@@ -180,15 +179,13 @@ def _append(cursor: Any, scope: Scope, batch: list[_Pending]) -> None:
         if pending.salt is not None and pending.personal is not None:
             hashed = hash_personal(pending.salt, pending.personal)
         leaf = leaf_of(prev=prev, core=core, personal_hash=hashed)
-        rows.append(
-            (
-                *(facts.id, seq, facts.action, facts.actor_id, facts.member_id, facts.subject),
-                *(core, prev, leaf, hashed, pending.salt, pending.personal),
-            )
+        rows += (
+            *(*place, at, facts.id, seq, facts.action),
+            *(facts.actor_id, facts.member_id, facts.subject),
+            *(core, prev, leaf, hashed, pending.salt, pending.personal),
         )
-    at = _EPOCH + timedelta(milliseconds=at_ms)
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    cursor.execute(_APPEND, [seq, leaf, *place, *place, at, *columns])
+    events = ", ".join([_EVENT] * len(batch))
+    cursor.execute(_APPEND.format(events=events), [seq, leaf, *place, *rows])
 
 
 def _lock_head(cursor: Any, place: tuple[str, UUID]) -> tuple[int, bytes]:

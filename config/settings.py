@@ -93,6 +93,9 @@ _DATABASE = database_from_url(envsecret("DATABASE_URL"))
 # Values go beside the statement, as bytes: psycopg would write them into its text in Python, which
 # took a seventh of the CPU of a write.
 _DATABASE["OPTIONS"]["server_side_binding"] = True
+# A statement that came five times on a connection is prepared: PostgreSQL reads and plans it once.
+# A pooler in front has to know prepared statements (PgBouncer does since 1.21).
+_DATABASE["OPTIONS"]["prepare_threshold"] = 5
 DATABASES = {
     "default": {
         **_DATABASE,

@@ -20,9 +20,10 @@ docs = csp_replace(
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/health", health, name="health"),
-    path("api/v1/", include("accounts.urls")),
+    # In the order of how often they are asked: addresses are tried one after the other.
     path("api/v1/", include("vaults.urls")),
     path("api/v1/", include("sharing.urls")),
+    path("api/v1/", include("accounts.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", docs, name="docs"),
 ]

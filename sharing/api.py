@@ -12,18 +12,19 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.access import TeamAccess, require_member
+from accounts.access import TeamAccess
 from accounts.endpoint import Endpoint
 from accounts.errors import Invalid
 from accounts.schema import problems
 from accounts.services.team import Appended, OpeningText, link_parse, profile_set
+from accounts.wire import parse
 from sharing import serializers as shapes
 from sharing.selectors import waiting_by_team
 from sharing.services.invites import invite_accept, invite_open
 from sharing.services.joining import invite_create, invite_revoke, member_add, member_take_out
 from sharing.services.restoring import Companions, team_link_restore
-from vaults.access import require_kek, require_member_and_kek
-from vaults.api import MIB, account_of, change_in, grant_pairs, olds_in, openings_in, parse
+from vaults.access import require_member_and_kek
+from vaults.api import MIB, account_of, change_in, grant_pairs, olds_in, openings_in
 from vaults.crypto.links import ParsedLink
 from vaults.services.changes import Written, change_restore
 from vaults.services.grants import grants_parse
@@ -98,8 +99,7 @@ class LinksView(Endpoint):
     )
     def post(self, request: Request, team_id: UUID) -> Response:
         """Append a link. Any present member may knock; the fold says who may do what."""
-        access = require_member(user=request.user, team_id=team_id)
-        require_kek(team_id)
+        access, _kek_row = require_member_and_kek(user=request.user, team_id=team_id)
         body = parse(shapes.LinkIn, request)
         link = link_parse(body["link"], "team")
         door = DOORS.get(link.type)

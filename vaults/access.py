@@ -1,4 +1,4 @@
-"""The one road into a vault. Absent, another tenant's and forbidden are told apart nowhere."""
+"""The one road into a team or a vault. Absent, foreign and forbidden are told apart nowhere."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,24 +13,24 @@ from accounts.kek import lend, open_kek
 from accounts.models import Kek, Role, User
 from vaults.models import Right
 
+KEK_COLUMNS: Final = "k.id, k.deployment_id, k.version, k.blob, k.master_key_id, k.flushed"
+
 # One statement: these rows are asked for at every request to a vault.
-_ACCESS: Final = """
-    SELECT m.member_id, m.fp, m.role, m.verified, h."right", v.number,
-        k.id, k.deployment_id, k.version, k.blob, k.master_key_id, k.flushed
+_ACCESS: Final = f"""
+    SELECT m.member_id, m.fp, m.role, m.verified, h."right", v.number, {KEK_COLUMNS}
     FROM accounts_member m
     JOIN vaults_vault v ON v.team_id = m.team_id AND v.id = %s
     JOIN vaults_vaultmember h ON h.vault_id = v.id AND h.member_id = m.member_id
     JOIN accounts_kek k ON k.team_id = m.team_id AND k.state = 'current'
     WHERE m.account_id = %s AND m.team_id = %s AND m.left_seq IS NULL
-"""
+"""  # noqa: S608 - a constant
 
-_MEMBER: Final = """
-    SELECT m.member_id, m.fp, m.role, m.verified,
-        k.id, k.deployment_id, k.version, k.blob, k.master_key_id, k.flushed
+_MEMBER: Final = f"""
+    SELECT m.member_id, m.fp, m.role, m.verified, {KEK_COLUMNS}
     FROM accounts_member m
     JOIN accounts_kek k ON k.team_id = m.team_id AND k.state = 'current'
     WHERE m.account_id = %s AND m.team_id = %s AND m.left_seq IS NULL
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def require_vault(
         raise AccessDenied
     if row[4] < at_least:
         raise AccessDenied
-    with lend(_kek(team_id, row[6:])):
+    with lend(kek_of(team_id, row[6:])):
         pass
     team = TeamAccess(team_id, user.pk, bytes(row[0]), bytes(row[1]), Role(row[2]), row[3])
     return VaultAccess(team, vault_id, row[5], Right(row[4]))
@@ -86,13 +86,14 @@ def require_member_and_kek(*, user: User | AnonymousUser, team_id: UUID) -> tupl
         row = cursor.fetchone()
     if row is None:
         raise AccessDenied
-    kek = _kek(team_id, row[4:])
+    kek = kek_of(team_id, row[4:])
     with lend(kek):
         pass
     return TeamAccess(team_id, user.pk, bytes(row[0]), bytes(row[1]), Role(row[2]), row[3]), kek
 
 
-def _kek(team_id: UUID, columns: tuple[Any, ...]) -> Kek:
+def kek_of(team_id: UUID, columns: tuple[Any, ...]) -> Kek:
+    """Return a KEK's row from its `KEK_COLUMNS`."""
     kek_id, deployment_id, version, blob, master_key_id, flushed = columns
     return Kek(
         id=kek_id,

@@ -5,7 +5,6 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,7 +13,7 @@ from accounts.errors import AccessDenied, Invalid
 from accounts.models import User
 from accounts.schema import problems
 from accounts.services.team import OpeningText, link_parse
-from accounts.wire import MAX_INT
+from accounts.wire import MAX_INT, parse
 from vaults import serializers as shapes
 from vaults.access import VaultAccess, require_member_and_kek, require_vault
 from vaults.crypto.keys import team_id as derive_team_id
@@ -205,18 +204,6 @@ def account_of(request: Request) -> User:
     if not isinstance(request.user, User):
         raise AccessDenied
     return request.user
-
-
-def parse(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    """Return the validated body.
-
-    Raises:
-        ValidationError: it has not the shape.
-    """
-    body = shape(data=request.data)
-    body.is_valid(raise_exception=True)
-    values: dict[str, Any] = body.validated_data
-    return values
 
 
 def openings_in(openings: list[dict[str, Any]]) -> list[OpeningText]:

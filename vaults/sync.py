@@ -15,9 +15,10 @@ import psycopg
 from django.db import connection
 
 from accounts.errors import AccessDenied
-from accounts.kek import keks_of, lend
+from accounts.kek import lend
 from accounts.models import Kek, User
 from vaults import cbor_rows
+from vaults.access import KEK_COLUMNS, kek_of
 from vaults.crypto import cbor
 from vaults.crypto.links import parse_signed
 from vaults.kms.base import KmsUnavailable
@@ -27,12 +28,13 @@ BATCH: Final = 500  # items or links in one record
 # Up to here the links themselves say which items changed; beyond, all items of the vault are read.
 MAX_LINKS_READ: Final = 200
 
-_TEAMS: Final = """
-    SELECT t.id, t.seq, t.head, t.stir, m.member_id, m.fp, m.role, m.verified
+_TEAMS: Final = f"""
+    SELECT t.id, t.seq, t.head, t.stir, m.member_id, m.fp, m.role, m.verified, {KEK_COLUMNS}
     FROM accounts_member m JOIN accounts_team t ON t.id = m.team_id
+    JOIN accounts_kek k ON k.team_id = t.id AND k.state = 'current'
     WHERE m.account_id = %s AND m.left_seq IS NULL
     ORDER BY t.id
-"""
+"""  # noqa: S608 - a constant
 # Vaults in which I hold a right, and all of a team that I administer, for their chains.
 _VAULTS: Final = """
     SELECT v.id, v.number, v.team_id, v.seq, v.head, COALESCE(h."right", 0)
@@ -71,7 +73,6 @@ class View:
 
     teams: list[MyTeam]
     vaults: list[MyVault]
-    keks: Mapping[tuple[UUID, int], Kek]
     shut: frozenset[UUID]  # teams whose KEK cannot be had
 
 
@@ -79,17 +80,15 @@ def sync_view(user: User) -> View:
     """Read what the account may see, and ask for each team's KEK."""
     with connection.cursor() as cursor:
         cursor.execute(_TEAMS, [user.pk])
-        teams = [MyTeam.from_row(row) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
         cursor.execute(_VAULTS, [user.pk])
         vaults = [
             MyVault(row[0], row[1], row[2], row[3], bytes(row[4]), row[5])
             for row in cursor.fetchall()
         ]
-    keks = keks_of(team.id for team in teams)
-    shut = frozenset(kek.team_id for kek in keks if _is_shut(kek))
+    shut = frozenset(row[0] for row in rows if _is_shut(kek_of(row[0], row[8:])))
     open_vaults = [vault for vault in vaults if vault.team_id not in shut]
-    by_version = {(kek.team_id, kek.version): kek for kek in keks if kek.team_id is not None}
-    return View(teams, open_vaults, by_version, frozenset(t for t in shut if t is not None))
+    return View([MyTeam.from_row(row) for row in rows], open_vaults, shut)
 
 
 def sync_heads(view: View) -> tuple[bytes, str]:
@@ -110,7 +109,7 @@ def sync_records(
     if "teams" in parts:
         open_teams = [team for team in view.teams if _is_behind(team, cursor, view)]
         seqs = {team: seen[0] for team, seen in cursor.teams.items()}
-        yield from team_records(open_teams, seqs, view.keks, find_waiting)
+        yield from team_records(open_teams, seqs, find_waiting)
     behind = [vault for vault in view.vaults if vault.seq > cursor.vaults.get(vault.id, 0)]
     links = _links(behind, cursor, wanted="links" in parts)
     if "items" in parts:
@@ -131,8 +130,6 @@ def sync_records(
 
 
 def _is_shut(kek: Kek) -> bool:
-    if kek.state != Kek.State.CURRENT:
-        return False
     try:
         with lend(kek):
             return False

@@ -10,8 +10,7 @@ from uuid import UUID
 import structlog
 from django.db import connection
 
-from accounts.kek import OpenedKek, lend
-from accounts.models import Kek
+from accounts.kek import OpenedKek, keks_of, lend
 from vaults.crypto import cbor
 from vaults.crypto.errors import DecryptionError
 from vaults.models import Right
@@ -57,7 +56,6 @@ FindWaiting = Callable[[list[UUID]], Mapping[UUID, list[dict[str, Any]]]]
 def team_records(
     teams: list[MyTeam],
     cursor: Mapping[UUID, int],
-    keks: Mapping[tuple[UUID, int], Kek],
     find_waiting: FindWaiting,
 ) -> Iterator[bytes]:
     """Yield one record for each team; the queries are over all of them.
@@ -65,7 +63,6 @@ def team_records(
     Args:
         teams: with a KEK that can be had.
         cursor: the last link that the client has of each.
-        keks: every version, for grants that still name an older one.
         find_waiting: asked for the teams that I administer; people who wait are another app's.
     """
     if not teams:
@@ -80,6 +77,8 @@ def team_records(
     waiting = find_waiting(admins) if admins else {}
     pending = _by_team(_PENDING, me[:2])
     broken = _by_team(_BROKEN, me[:2])
+    # Every version: some grants still name an older one.
+    keks = {(kek.team_id, kek.version): kek for kek in keks_of(ids)}
     with ExitStack() as stack:
         opened: dict[tuple[UUID, int], OpenedKek] = {}
         for team in teams:

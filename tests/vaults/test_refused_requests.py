@@ -11,11 +11,9 @@ from django.contrib.auth.models import AnonymousUser
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from accounts.access import require_member
 from accounts.conflicts import StaleSeen, Taken
 from accounts.errors import AccessDenied
 from accounts.kek import open_kek
-from accounts.models import Role
 from accounts.services.team import OpeningText, opening_check, openings_store, team_lock
 from accounts.setup import deployment_setup
 from accounts.team_state import team_states
@@ -285,13 +283,6 @@ def test_nobody_is_no_account(world: World) -> None:
     request.user = AnonymousUser()
     with pytest.raises(AccessDenied):
         account_of(request)
-
-
-def test_a_role_that_is_not_asked_for(world: World) -> None:
-    ana = world.recruit("ana")
-    assert require_member(user=user_of(ana), team_id=world.id).role == Role.MEMBER
-    with pytest.raises(AccessDenied):
-        require_member(user=user_of(ana), team_id=world.id, roles={Role.OWNER})
 
 
 def test_a_right_that_is_too_low(world: World, vault: bytes) -> None:

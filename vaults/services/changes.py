@@ -8,7 +8,7 @@ what the signer has seen.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from uuid import UUID
 
 from django.core.cache import cache
@@ -24,6 +24,7 @@ from accounts.conflicts import (
     TooManyLinks,
 )
 from accounts.errors import AccessDenied, Invalid
+from accounts.rows import rows_of
 from accounts.services.team import link_record, team_commit
 from accounts.team_chain import TeamState
 from accounts.team_state import Changing, team_states
@@ -125,7 +126,7 @@ def change_restore(*, access: TeamAccess, vault_id: UUID, change: Change) -> Wri
     again = _stands_or_judged(access.team_id, vault_id, change)
     if not again:
         with unit_of_work():
-            _store(_swap_head(access, vault_id, change.link), change)
+            _append(access, vault_id, change)
             link_record(access, change.link, Action.CHAIN_RESTORED, vault_id)
     return _written(change, None, again=again)
 
@@ -164,8 +165,7 @@ def rotation_apply(*, access: VaultAccess, rotation: RotationIn, change: Change 
 
 def change_write(access: TeamAccess, vault_id: UUID, change: Change) -> None:
     """Swap the head and store the blobs, inside the caller's unit of work, after the judgement."""
-    number = _swap_head(access, vault_id, change.link)
-    _store(number, change)
+    _append(access, vault_id, change)
     record(
         action=Action.ITEM_CHANGED,
         scope=Scope.team(access.team_id),
@@ -304,69 +304,31 @@ def _judge(state: TeamState, head: VaultHead, items: Items, link: ParsedLink) ->
         raise LinkRefused("T1.seen_hash") from None
 
 
-_SWAP: Final = """
-    UPDATE vaults_vault SET seq = %(seq)s, head = %(hash)s, seen_seq = %(seen)s
-    WHERE id = %(vault)s AND seq = %(seq)s - 1 AND head = %(prev)s
-        AND last_cut_seq <= %(seen)s AND seen_seq <= %(seen)s
-        AND (held_until IS NULL OR held_until <= now() OR held_by = %(member)s)
-    RETURNING number
-"""
-
-
-def _swap_head(access: TeamAccess, vault_id: UUID, link: ParsedLink) -> int:
-    """Compare and swap; if that fails, say why.
-
-    Returns:
-        The vault's number.
-
-    Raises:
-        HeadMoved, StaleSeen, Held.
-    """
-    seen = _seen_seq(link)
-    values: dict[str, Any] = {
-        "seq": link.seq,
-        "hash": link.hash,
-        "seen": seen,
-        "vault": vault_id,
-        "prev": link.prev,
-        "member": access.member_id,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_SWAP, values)
-        row = cursor.fetchone()
-    if row is not None:
-        number: int = row[0]
-        return number
-    head = vault_head_read(access.team_id, vault_id)
-    if (link.seq, link.prev) != (head.seq + 1, head.head):
-        raise HeadMoved(vault_id, head.seq, head.head)
-    head.check_not_held(access.member_id)
-    raise StaleSeen
-
-
-# The item's row moves to the revisions, the new revision takes its place. All parts of one
-# statement see the rows as they were before it.
+# The head is compared and swapped first, and only with it is anything stored: `swapped` holds no
+# row else. An item's row moves to the revisions, and the new revision takes its place. All parts of
+# one statement see the rows as they were before it.
 _STORE: Final = """
-    WITH entry AS (
-        SELECT * FROM unnest(
-            %(ids)s::uuid[], %(revisions)s::int[], %(overviews)s::bytea[],
-            %(commitments)s::bytea[], %(details)s::bytea[]
-        ) AS e(id, revision, overview, c_details, details)
+    WITH swapped AS (
+        UPDATE vaults_vault SET seq = %s, head = %s, seen_seq = %s
+        WHERE id = %s AND seq = %s AND head = %s AND last_cut_seq <= %s AND seen_seq <= %s
+            AND (held_until IS NULL OR held_until <= now() OR held_by = %s)
+        RETURNING number, seq
     ), link AS (
         INSERT INTO vaults_vaultlink (vault_number, seq, signed)
-        VALUES (%(vault)s, %(seq)s, %(signed)s)
+        SELECT number, seq, %s FROM swapped
+    ), entry AS (
+        SELECT s.number, s.seq, e.*
+        FROM swapped s, (VALUES {entries}) AS e(id, revision, overview, c_details, details)
+        WHERE e.id IS NOT NULL
     ), moved AS (
         INSERT INTO vaults_revision
             (item_id, revision, epoch, author, c_details, overview, details)
         SELECT i.id, i.revision, i.epoch, i.author, i.c_details, i.overview, i.details
-        FROM vaults_item i JOIN entry e ON e.id = i.id
-        WHERE i.vault_number = %(vault)s
+        FROM vaults_item i JOIN entry e ON e.id = i.id AND e.number = i.vault_number
     ), stored AS (
         INSERT INTO vaults_item AS i
             (id, vault_number, revision, epoch, link_seq, author, c_details, overview, details)
-        SELECT id, %(vault)s, revision, %(epoch)s, %(seq)s, %(author)s,
-            c_details, overview, details
-        FROM entry
+        SELECT id, number, revision, %s, seq, %s, c_details, overview, details FROM entry
         ON CONFLICT (id) DO UPDATE
         SET revision = EXCLUDED.revision, epoch = EXCLUDED.epoch, link_seq = EXCLUDED.link_seq,
             author = EXCLUDED.author, c_details = EXCLUDED.c_details,
@@ -374,36 +336,55 @@ _STORE: Final = """
         WHERE i.vault_number = EXCLUDED.vault_number
         RETURNING id
     )
-    SELECT count(*) FROM stored
+    SELECT number, (SELECT count(*) FROM stored) FROM swapped
 """
+_ENTRY: Final = "(%s::uuid, %s::int, %s::bytea, %s::bytea, %s::bytea)"
+_NO_ENTRY: Final = (None,) * 5  # of a link that only purges
 
 
-def _store(vault_number: int, change: Change) -> None:
-    """Store link and blobs in one statement, and purge in two more.
+def _append(access: TeamAccess, vault_id: UUID, change: Change) -> None:
+    """Swap the head and store link and blobs in one statement; purge in two more.
 
     Raises:
+        HeadMoved, StaleSeen, Held: the head was not swapped.
         Taken: an item of this id is another vault's.
     """
     link = change.link
     kept = [entry for entry in link.body["entries"] if entry[2] is not None]
-    values = {
-        "vault": vault_number,
-        "seq": link.seq,
-        "signed": link.signed,
-        "epoch": link.body["epoch"],
-        "author": link.actor,
-        "ids": [UUID(bytes=entry[0]) for entry in kept],
-        "revisions": [entry[1] for entry in kept],
-        "overviews": [blob.overview for blob in change.blobs],
-        "commitments": [blob.c_details for blob in change.blobs],
-        "details": [blob.details for blob in change.blobs],
-    }
+    stored: list[Any] = []
+    for entry, blob in zip(kept, change.blobs, strict=True):
+        stored += (UUID(bytes=entry[0]), entry[1], blob.overview, blob.c_details, blob.details)
+    seen = _seen_seq(link)
+    values = [
+        *(link.seq, link.hash, seen),
+        *(vault_id, link.seq - 1, link.prev, seen, seen, access.member_id),
+        link.signed,
+        *(stored or _NO_ENTRY),
+        *(link.body["epoch"], link.actor),
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(_STORE, values)
-        if cursor.fetchone()[0] != len(kept):
-            raise Taken
+        cursor.execute(_STORE.format(entries=rows_of(_ENTRY, len(kept) or 1)), values)
+        row = cursor.fetchone()
+    if row is None:
+        _explain(access, vault_id, link)
+    number, count = row
+    if count != len(kept):
+        raise Taken
     if len(kept) != len(link.body["entries"]):
-        _purge(vault_number, link)
+        _purge(number, link)
+
+
+def _explain(access: TeamAccess, vault_id: UUID, link: ParsedLink) -> NoReturn:
+    """Say why a head was not swapped.
+
+    Raises:
+        HeadMoved, StaleSeen, Held.
+    """
+    head = vault_head_read(access.team_id, vault_id)
+    if (link.seq, link.prev) != (head.seq + 1, head.head):
+        raise HeadMoved(vault_id, head.seq, head.head)
+    head.check_not_held(access.member_id)
+    raise StaleSeen
 
 
 _PURGE: Final = """

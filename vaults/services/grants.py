@@ -11,8 +11,9 @@ from django.utils import timezone
 from accounts.access import TeamAccess
 from accounts.conflicts import LinkRefused, StaleSeen
 from accounts.errors import AccessDenied
-from accounts.kek import OpenedKek, kek_hold_current, lend, open_kek
+from accounts.kek import KekMoved, OpenedKek, lend, open_kek
 from accounts.models import Kek
+from accounts.rows import rows_of
 from accounts.services.team import team_lock, team_stir
 from accounts.team_chain import TeamState
 from accounts.team_state import team_states
@@ -155,27 +156,35 @@ def grant_check(state: TeamState, grant: ParsedGrant) -> None:
         raise LinkRefused("T7.head") from None
 
 
-# A grant that opened stays: nobody may take a working key from a holder. But where a holder lost
-# all right and came back, the one from before is refused by their client (T7.since), so it may be
-# replaced. What was reported on a grant is not true of the one that takes its place.
+# The KEK is held first (see `kek_hold_current`): without it, no row comes back. A grant that opened
+# stays: nobody may take a working key from a holder. But where a holder lost all right and came
+# back, the one from before is refused by their client (T7.since), so it may be replaced. What was
+# reported on a grant is not true of the one that takes its place.
 _INSERT: Final = """
-    INSERT INTO vaults_grant (
-        team_id, kek_version, vault_id, epoch, to_fp, from_fp, row_hash, blob, head_seq
+    WITH kek AS MATERIALIZED (
+        SELECT team_id, version FROM accounts_kek
+        WHERE team_id = %s AND version = %s AND state = 'current' FOR KEY SHARE
+    ), stored AS (
+        INSERT INTO vaults_grant (
+            team_id, kek_version, vault_id, epoch, to_fp, from_fp, row_hash, blob, head_seq
+        )
+        SELECT kek.team_id, kek.version, g.*
+        FROM kek, (VALUES {grants}) AS g(vault_id, epoch, to_fp, from_fp, row_hash, blob, head_seq)
+        ON CONFLICT (vault_id, epoch, to_fp, from_fp) DO UPDATE
+        SET kek_version = EXCLUDED.kek_version, row_hash = EXCLUDED.row_hash,
+            blob = EXCLUDED.blob, head_seq = EXCLUDED.head_seq, opened_at = NULL, broken_at = NULL
+        WHERE vaults_grant.opened_at IS NULL OR vaults_grant.head_seq < (
+            SELECT holder.since_seq FROM vaults_vaultmember holder
+            JOIN accounts_member person
+                ON person.team_id = holder.team_id AND person.member_id = holder.member_id
+            WHERE holder.vault_id = vaults_grant.vault_id AND person.fp = vaults_grant.to_fp
+                AND person.team_id = vaults_grant.team_id AND person.left_seq IS NULL
+        )
+        RETURNING row_hash
     )
-    SELECT %s::uuid, %s::int, * FROM unnest(
-        %s::uuid[], %s::int[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bigint[])
-    ON CONFLICT (vault_id, epoch, to_fp, from_fp) DO UPDATE
-    SET kek_version = EXCLUDED.kek_version, row_hash = EXCLUDED.row_hash, blob = EXCLUDED.blob,
-        head_seq = EXCLUDED.head_seq, opened_at = NULL, broken_at = NULL
-    WHERE vaults_grant.opened_at IS NULL OR vaults_grant.head_seq < (
-        SELECT holder.since_seq FROM vaults_vaultmember holder
-        JOIN accounts_member person
-            ON person.team_id = holder.team_id AND person.member_id = holder.member_id
-        WHERE holder.vault_id = vaults_grant.vault_id AND person.fp = vaults_grant.to_fp
-            AND person.team_id = vaults_grant.team_id AND person.left_seq IS NULL
-    )
-    RETURNING row_hash
+    SELECT stored.row_hash FROM kek LEFT JOIN stored ON true
 """
+_GRANT: Final = "(%s::uuid, %s::int, %s::bytea, %s::bytea, %s::bytea, %s::bytea, %s::bigint)"
 
 
 def grants_insert(access: TeamAccess, sealed: SealedGrants) -> int:
@@ -183,20 +192,13 @@ def grants_insert(access: TeamAccess, sealed: SealedGrants) -> int:
 
     Returns:
         How many were stored: one that opened is kept, and what would replace it passed over.
+
+    Raises:
+        KekMoved: they are sealed under a KEK that is not the current one by now.
     """
-    kek_hold_current(access.team_id, sealed.kek_version)
-    columns: list[Any] = [
-        [UUID(bytes=grant.vault) for grant in sealed.grants],
-        [grant.epoch for grant in sealed.grants],
-        [grant.to for grant in sealed.grants],
-        [grant.sender for grant in sealed.grants],
-        [grant.row_hash() for grant in sealed.grants],
-        list(sealed.blobs),
-        [grant.head.seq for grant in sealed.grants],
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [access.team_id, sealed.kek_version, *columns])
-        stored = {bytes(row_hash) for (row_hash,) in cursor.fetchall()}
+    if not sealed.grants:
+        return 0
+    stored = _insert(access.team_id, sealed)
     for grant in sealed.grants:
         if grant.row_hash() not in stored:
             continue
@@ -208,6 +210,20 @@ def grants_insert(access: TeamAccess, sealed: SealedGrants) -> int:
             kek_call=sealed.call_id,
         )
     return len(stored)
+
+
+def _insert(team_id: UUID, sealed: SealedGrants) -> set[bytes]:
+    """Return the hashes of the grants that were stored. Raises as `grants_insert`."""
+    values: list[Any] = [team_id, sealed.kek_version]
+    for grant, blob in zip(sealed.grants, sealed.blobs, strict=True):
+        values += (UUID(bytes=grant.vault), grant.epoch, grant.to, grant.sender)
+        values += (grant.row_hash(), blob, grant.head.seq)
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT.format(grants=rows_of(_GRANT, len(sealed.grants))), values)
+        rows = cursor.fetchall()
+    if not rows:
+        raise KekMoved
+    return {bytes(row_hash) for (row_hash,) in rows if row_hash is not None}
 
 
 def grants_report(
