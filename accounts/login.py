@@ -4,6 +4,7 @@ KE1 and KE2 in `login_start`, KE3 in `login_finish`, then allauth's stages (the 
 second factor), and only when all have passed a session that is anybody's.
 """
 
+import time
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,9 +16,11 @@ from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.stages import AuthenticateStage
 from celery import signature
 from django.contrib.auth import logout
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from accounts.codes import code_fits
+from accounts.device import known_device
 from accounts.errors import Gone, Invalid
 from accounts.kek import OpenedKek
 from accounts.limits import Bucket, count_try, give_back, guess_buckets
@@ -118,23 +121,32 @@ def login_finish(request: HttpRequest, *, handle: bytes, ke3: bytes) -> User | N
     return sign_in(request, user, method="opaque")
 
 
-def sign_in(request: HttpRequest, user: User, *, method: str) -> User | None:
-    """Sign somebody in who has just shown who they are; returns None if a stage asks for more."""
+def sign_in(request: HttpRequest, user: User, *, method: str, is_new: bool = False) -> User | None:
+    """Sign somebody in who has just shown who they are; returns None if a stage asks for more.
+
+    `is_new`: the account was made a moment ago, by this browser.
+    """
     if request.user.is_authenticated:
         logout(request)  # a sign-in begins a session of its own: the one before it ends
     user.backend = BACKEND
     record_authentication(request, user, method=method)
     perform_login(request, Login(user=user, email=user.email))
-    return signed_in(request)
+    return signed_in(request, is_new=is_new)
 
 
-def signed_in(request: HttpRequest) -> User | None:
-    """Return who passed the last stage with this request, and record it; None if nobody yet."""
+def signed_in(request: HttpRequest, *, is_new: bool = False) -> User | None:
+    """Return who passed the last stage with this request, and record it; None if nobody yet.
+
+    A person is told by mail of a browser that never signed in to the account before.
+    """
     user = request.user
     if not isinstance(user, User):
         return None
     with unit_of_work():
         record(action=Action.ACCOUNT_SIGNED_IN, scope=Scope.account(user.id), actor_id=user.id)
+        if not is_new and known_device(request, user.id) is None:
+            task = signature("accounts.mail_new_browser", args=(str(user.id), int(time.time())))
+            transaction.on_commit(task.delay)
     return user
 
 

@@ -1,5 +1,6 @@
 """Mails about accounts: plain text, no secret but a code, and no name that somebody typed."""
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -35,6 +36,11 @@ def mail_device_link(user: User) -> None:
 def mail_password_changed(user: User) -> None:
     """Tell that the password was changed."""
     _send(user.email, "Your password was changed", "password_changed")
+
+
+def mail_new_browser(user: User, at: datetime) -> None:
+    """Tell that somebody signed in from a browser that had not before."""
+    _send(user.email, "A new browser signed in to your account", "new_browser", at=at)
 
 
 def _send(to: str, subject: str, template: str, **context: Any) -> None:

@@ -188,7 +188,7 @@ def signup_verify(request: HttpRequest, *, code: str) -> User:
     if not fits:
         raise CodeWrong(tries_left=left)
     del request.session[_SESSION]
-    if sign_in(request, user, method="opaque") is None:
+    if sign_in(request, user, method="opaque", is_new=True) is None:
         raise Conflict("the sign-in waits for another stage")
     return user
 

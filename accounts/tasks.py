@@ -1,5 +1,6 @@
 """Doors for the worker. Messages carry ids only; each task may run twice."""
 
+from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
@@ -41,6 +42,14 @@ def mail_password_changed(user_id: str) -> None:
     user = _user(user_id)
     if user is not None:
         mails.mail_password_changed(user)
+
+
+@mail_task(name="accounts.mail_new_browser")
+def mail_new_browser(user_id: str, at: int) -> None:
+    """`at` is the time of the sign-in, in Unix seconds."""
+    user = _user(user_id)
+    if user is not None:
+        mails.mail_new_browser(user, datetime.fromtimestamp(at, UTC))
 
 
 @shared_task(name="accounts.purge")

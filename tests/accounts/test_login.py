@@ -14,6 +14,8 @@ from allauth.mfa.totp.internal.auth import (
     hotp_value,
     yield_hotp_counters_from_time,
 )
+from django.conf import settings
+from django.core.mail import EmailMessage
 
 from accounts.models import OpaqueRecord, User
 from accounts.valkey import valkey
@@ -58,6 +60,30 @@ def test_a_wrong_password_is_a_401_and_an_event(ana: Person, browser_api: Browse
     assert api("GET", "session").body["state"] == "anonymous"
     event = AuditEvent.objects.filter(action="account.sign_in_failed").get()
     assert event.subject == ana.account.id
+
+
+def test_a_new_browser_is_told_by_mail_once(
+    ana: Person,
+    browser_api: Browser,
+    mailoutbox: list[EmailMessage],
+    django_capture_on_commit_callbacks: Callable[..., Any],
+) -> None:
+    def mails_of(api: DjangoApi, password: str) -> list[EmailMessage]:
+        mailoutbox.clear()
+        with django_capture_on_commit_callbacks(execute=True):
+            log_in(api, "ana@example.com", password)
+        return list(mailoutbox)
+
+    new = browser_api()
+    assert mails_of(ana.api, PASSWORD) == []  # the browser that signed up
+    assert mails_of(new, "not the password") == []
+    (mail,) = mails_of(new, PASSWORD)
+    assert mails_of(new, PASSWORD) == []
+
+    assert mail.to == ["ana@example.com"]
+    assert mail.subject == "A new browser signed in to your account"
+    assert f"{settings.PUBLIC_URL} on " in mail.body.replace("\n", " ")
+    assert mail.body.count("://") == 1
 
 
 @pytest.mark.parametrize("path", ["account/bundle", "account/pins", "account/settings", "sessions"])

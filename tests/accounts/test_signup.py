@@ -67,8 +67,10 @@ def test_a_code_makes_the_account_and_signs_in(browser_api: Browser, mails: Any)
     assert [mail.to for mail in sent] == [[EMAIL]]
     code = sent[0].body.split("Your code is ")[1][:6]
 
-    done = verify(api, code)
+    with mails() as sent:
+        done = verify(api, code)
     assert (done.status, done.body["state"]) == (200, "signed_in")
+    assert sent == []  # this browser is no news
     user = User.objects.get()
     assert (user.email, user.id.bytes, user.has_usable_password()) == (EMAIL, account.id, False)
     assert not PendingSignup.objects.exists()
