@@ -148,8 +148,8 @@ function mergeAll<P extends TeamPin | VaultPin>(
 /** The pin that wins, or undefined if my chain does not reach the higher one. @throws {Refused} */
 function merge<P extends TeamPin | VaultPin>(mine: P, theirs: P, chain: Verified | undefined): P | undefined {
     if ("genesis" in mine && "genesis" in theirs) need(equal(mine.genesis, theirs.genesis), "R23.genesis")
-    // A vault stays in its team.
-    need(equal(mine.team, theirs.team), "T4.fork")
+    // A vault stays in its team: of one id in two teams each browser keeps the one that it saw first.
+    if (!equal(mine.team, theirs.team)) return undefined
     if (mine.seq === theirs.seq) {
         need(equal(mine.hash, theirs.hash), "T4.fork")
         return mine

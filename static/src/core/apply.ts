@@ -1,16 +1,20 @@
 /** From what the server says to what this client holds: links are folded, rows are opened and held against the fold. */
+
+import type { Verified } from "../chain/pins.ts"
 import type { RefusalId } from "../chain/refusals.ts"
 import { NONE, stepParsed, type TeamState } from "../chain/team.ts"
 import { cutVerdict, judgeCuts, step as stepVault } from "../chain/vault.ts"
 import type { Bytes } from "../crypto/bytes.ts"
 import { equal, hex } from "../crypto/bytes.ts"
 import { need, Refused, Waiting } from "../crypto/errors.ts"
+import type { TeamLink } from "../crypto/links.ts"
 import { parseSigned } from "../crypto/links.ts"
 import { sha256 } from "../crypto/sodium.ts"
 import type { Me } from "./account.ts"
-import type { Books, VaultBook } from "./books.ts"
+import type { Books, Fork, VaultBook } from "./books.ts"
 import { TeamBook } from "./books.ts"
 import { breathe } from "./clock.ts"
+import type { Kept } from "./kept.ts"
 import type { PinBook } from "./pins.ts"
 import type { Delta, Heads, ItemRow, LinksRecord, TeamRecord } from "./records.ts"
 import { fillRings, isWhole } from "./ring.ts"
@@ -25,9 +29,11 @@ export class Applier {
     readonly #me: Me
     readonly #pins: PinBook
     readonly #view: View
+    readonly #kept: Kept
     #sliceEnd = 0
 
-    constructor(books: Books, me: Me, pins: PinBook, view: View) {
+    constructor(books: Books, me: Me, pins: PinBook, view: View, kept: Kept) {
+        this.#kept = kept
         this.#books = books
         this.#me = me
         this.#pins = pins
@@ -41,45 +47,67 @@ export class Applier {
 
     async #team(record: TeamRecord): Promise<void> {
         const known = this.#books.teams.get(record.team)
-        if (known?.isFrozen) return
+        if (known?.isFinal) return
+        const wasMine = known?.me !== undefined
         const folded = await this.#foldTeam(known?.state ?? null, record.links)
         const book = known ?? this.#found(record.team, folded.state, folded.refusal)
         if (book === null) return
-        if (folded.added > 0) book.isDirty = true
-        if (folded.refusal !== null)
+        if (folded.added.length > 0) book.isDirty = true
+        for (const link of folded.added) this.#kept.note(book.id, link)
+        if (folded.refusal !== null) {
+            book.fork = folded.fork
             this.#books.freezeTeam(book, folded.refusal, {
                 server_seq: record.seq,
                 server_head: hex(record.hash),
             })
+        }
         this.#judgeTeam(book)
         book.isKmsUnavailable = false
+        this.#takeExtras(book, record)
+        this.#tell(book, wasMine)
+        if (book.isFinal) return
+        this.#syncVaults(book)
+        const arrived = await fillRings(this.#books, book, this.#me.keyring)
+        if (arrived) this.#view.notice("key_arrived")
+        if (!isWhole(book)) book.extras = { ...book.extras, stir: UNKNOWN }
+    }
+
+    /** What lies beside the chain; not that of a server which is behind, since keys of mine would be missing in it. */
+    #takeExtras(book: TeamBook, record: TeamRecord): void {
+        if (record.seq < book.state.seq) return
         if (book.extras.stir !== record.extras.stir) book.isDirty = true
         book.takeExtras(record.extras)
-        if (book.isFrozen) return
-        this.#syncVaults(book)
-        await fillRings(this.#books, book, this.#me.keyring)
-        if (!isWhole(book)) book.extras = { ...book.extras, stir: UNKNOWN }
+    }
+
+    /** Each is said once: the pins, which follow, know that I am in; and the chain, that I am out. */
+    #tell(book: TeamBook, wasMine: boolean): void {
+        const { me } = book
+        if (wasMine && me === undefined) this.#view.notice("removed")
+        const pinned = this.#pins.seqOf(book.id)
+        if (!wasMine && me !== undefined && pinned !== null && pinned < me.joined) this.#view.notice("joined")
     }
 
     async #foldTeam(start: TeamState | null, links: readonly Bytes[]) {
         let state = start
-        let added = 0
+        let fork: Fork | null = null
+        const added: TeamLink[] = []
         try {
             for (const bytes of links) {
                 const link = parseSigned(bytes, "team")
                 if (state !== null && link.seq <= state.seq) {
-                    need(state.hashes.is(link.seq, link.hash), "T4.fork")
+                    if (!state.hashes.is(link.seq, link.hash)) fork = { seq: link.seq, theirs: bytes }
+                    need(fork === null, "T4.fork")
                     continue
                 }
                 state = stepParsed(state, link)
-                added++
+                added.push(link)
                 await this.#breathe()
             }
         } catch (error) {
             if (!(error instanceof Refused)) throw error
-            return { state, added, refusal: error.refusal }
+            return { state, added, fork, refusal: error.refusal }
         }
-        return { state, added, refusal: null }
+        return { state, added, fork, refusal: null }
     }
 
     /** A team that is new here. One whose chain does not carry me is no team of mine. */
@@ -109,22 +137,77 @@ export class Applier {
             this.#pins.checkTeam(book.id, book.state.hashes)
         } catch (error) {
             if (!(error instanceof Refused)) throw error
+            this.#besidePin(book, error.refusal, this.#pins.seqOf(book.id))
             this.#books.freezeTeam(book, error.refusal, {})
         }
     }
 
-    /** After every round: a team that was not served again is held against the pins too. */
-    judge(heads: Heads): void {
-        const listed = new Set(heads.teams.map(({ team }) => team))
+    /** Older than the pin can be read, as what it is; beside the pin cannot. */
+    #besidePin(book: TeamBook | VaultBook, refusal: RefusalId, seq: number | null): void {
+        if (refusal === "T4.older" || book.refusal !== null) return
+        book.isBeside = true
+        if (seq !== null) book.fork = { seq, theirs: null }
+    }
+
+    /**
+     * After every round: a team that was not served again is held against the pins too.
+     *
+     * @returns true if the server has caught up with something: then all is to be asked for.
+     */
+    judge(heads: Heads): boolean {
+        const teams = new Map(heads.teams.map((head) => [head.team, head]))
+        const vaults = new Map(heads.vaults.map((head) => [`${head.team}/${head.vault}`, head]))
+        let isAskedAgain = false
         for (const team of this.#books.teams.values()) {
-            if (team.isFrozen || team.isKmsUnavailable) continue
-            team.isMissing = !listed.has(team.id)
-            if (team.isMissing) continue
+            if (team.isKmsUnavailable) continue
+            team.listed = teams.get(team.id) ?? null
+            this.#miss(team, team.listed === null)
+            if (team.isFinal || team.isMissing) continue
             this.#judgeTeam(team)
-            for (const vault of team.vaults.values()) if (vault.refusal === null) this.#judgeVault(vault)
+            if (this.#hasCaughtUp(team, team.state.hashes)) isAskedAgain = true
+            for (const vault of team.vaults.values()) {
+                vault.listed = vaults.get(`${team.id}/${vault.id}`) ?? null
+                if (vault.isFinal) continue
+                this.#judgeVault(vault)
+                if (this.#hasCaughtUp(vault, vault.state.columns.hashes)) isAskedAgain = true
+            }
         }
         this.#dropUnverified()
         this.#view.changed()
+        return isAskedAgain
+    }
+
+    #miss(team: TeamBook, isMissing: boolean): void {
+        if (team.isMissing === isMissing) return
+        team.isMissing = isMissing
+        team.isDirty = true
+        if (isMissing && team.me !== undefined) this.#view.notice("removed")
+    }
+
+    /** The server was behind what is verified and pinned here, and is not any more. */
+    #hasCaughtUp(book: TeamBook | VaultBook, hashes: Verified): boolean {
+        const { listed } = book
+        const last = hashes.length - 1
+        if (!book.isBehind || listed === null || listed.seq < last || !this.#pins.isReached(book.id, hashes))
+            return false
+        if (listed.seq === last && !hashes.is(last, listed.hash)) return false
+        this.#books.thaw(book)
+        // What lies beside the chain came from before, or is missing.
+        if (book instanceof TeamBook) book.extras = { ...book.extras, stir: UNKNOWN }
+        this.#view.notice("caught_up")
+        return true
+    }
+
+    /**
+     * Does a vault's id belong to another team of mine? An id is drawn at random, so somebody made the second on
+     * purpose: to have the first one refused, whose id it carries in pins and addresses. It is the second that is.
+     */
+    #isTwin(book: TeamBook, id: string): boolean {
+        const owner = this.#pins.teamOf(id) ?? this.#books.vault(id)?.team.id ?? book.id
+        if (owner === book.id) return false
+        book.twins.add(id)
+        this.#books.refuse("R13.vault", { team: book.id }, { twin: id, seq: book.state.seq })
+        return true
     }
 
     #dropUnverified(): void {
@@ -137,6 +220,7 @@ export class Applier {
     /** Open a book for each vault that concerns me, and let go of those whose right ended. */
     #syncVaults(book: TeamBook): void {
         for (const id of book.state.vaults.keys()) {
+            if (this.#isTwin(book, id)) continue
             const vault = book.vault(id) as VaultBook
             this.#guard(vault, () => judgeCuts(book.state, vault.state))
             if (vault.right !== NONE || vault.rows.size + vault.sealed.size === 0) continue
@@ -169,12 +253,12 @@ export class Applier {
     async links(delta: Delta): Promise<void> {
         const touched = new Set([...delta.links.keys(), ...delta.vaults.keys()])
         for (const team of this.#books.teams.values()) {
-            if (team.isFrozen) continue
+            if (team.isFinal) continue
             for (const vault of team.vaults.values()) {
-                if (vault.refusal !== null) continue
+                if (vault.isFinal) continue
                 if (touched.has(vault.id)) await this.#foldVault(vault, delta)
                 this.#judgeVault(vault)
-                if (vault.refusal === null) settleLate(this.#books, vault, this.#view)
+                if (!vault.isFinal) settleLate(this.#books, vault, this.#view)
             }
         }
         this.#view.progress(null)
@@ -182,14 +266,15 @@ export class Applier {
 
     async #foldVault(vault: VaultBook, delta: Delta): Promise<void> {
         // Rows and links are no snapshot: what is ahead of the rows waits for the next answer.
-        const served = delta.vaults.get(vault.id)?.seq
+        const record = delta.vaults.get(vault.id)
+        const served = record?.team === vault.team.id ? record.seq : undefined
         const limit = vault.right === NONE ? Number.POSITIVE_INFINITY : (served ?? vault.state.seq)
         const before = vault.state.seq
         await this.#guardAsync(vault, async () => {
             for (const record of delta.links.get(vault.id) ?? []) await this.#foldLinks(vault, record, limit)
         })
         if (vault.state.seq !== before) vault.isDirty = true
-        if (vault.refusal !== null || vault.right === NONE || served === undefined) return
+        if (vault.isFinal || vault.right === NONE || served === undefined) return
         settleRows(this.#books, vault, { from: vault.served, to: served }, this.#view)
     }
 
@@ -198,10 +283,12 @@ export class Applier {
             const seq = first + i
             if (seq > limit) return
             if (seq <= vault.state.seq) {
-                need(vault.state.columns.hashes.is(seq, sha256(bytes)), "T4.fork")
+                if (!vault.state.columns.hashes.is(seq, sha256(bytes))) vault.fork = { seq, theirs: bytes }
+                need(vault.fork === null, "T4.fork")
                 continue
             }
             stepVault(vault.team.state, vault.state, bytes)
+            this.#kept.note(vault.id, { signed: bytes, at: vault.state.linkAt(seq).at })
             await this.#breathe(vault)
         }
     }
@@ -213,9 +300,17 @@ export class Applier {
             // What was announced and did not fold refers to what is not here yet, or was not served: it waits too.
             vault.isWaiting = verdict === "waiting" || vault.announced > vault.state.seq
             // A vault that waits for a cut is behind its pin for a reason, and says so.
-            if (vault.right !== NONE && verdict !== "waiting")
-                this.#pins.checkVault(vault.id, vault.state.columns.hashes)
+            if (vault.right !== NONE && verdict !== "waiting") this.#checkPin(vault)
         })
+    }
+
+    #checkPin(vault: VaultBook): void {
+        try {
+            this.#pins.checkVault(vault.id, vault.state.columns.hashes)
+        } catch (error) {
+            if (error instanceof Refused) this.#besidePin(vault, error.refusal, this.#pins.seqOf(vault.id))
+            throw error
+        }
     }
 
     #guard(vault: VaultBook, check: () => void): void {

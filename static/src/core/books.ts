@@ -9,7 +9,7 @@ import { hex } from "../crypto/bytes.ts"
 import type { Dek } from "../crypto/keys.ts"
 import { profileCommitment } from "../crypto/keys.ts"
 import type { Overview, Refusal } from "../worker/api.ts"
-import type { Extras, ItemRow, Opening } from "./records.ts"
+import type { Extras, HeadRow, ItemRow, Opening } from "./records.ts"
 
 /** An overview that was opened. It counts once `isVerified`: the vault's chain says what its author wrote. */
 export interface Row {
@@ -28,7 +28,34 @@ export interface Row {
     before: Row | null
 }
 
-export class VaultBook {
+/** Where this client parted from what it was shown: the place, and that history's own link if it came along. */
+export interface Fork {
+    readonly seq: number
+    readonly theirs: Bytes | null
+}
+
+/** What stands of a chain that this client refused, or which is behind. */
+class ChainBook {
+    refusal: RefusalId | null = null
+    /** Where two histories part. */
+    fork: Fork | null = null
+    /** What is folded here is not what was pinned: it is not read either. */
+    isBeside = false
+    /** The head that the server named last; null if it named none. */
+    listed: HeadRow | null = null
+
+    /** The server is behind what was verified: after a restored backup, or because it holds back. It may catch up. */
+    get isBehind(): boolean {
+        return this.refusal === "T4.older"
+    }
+
+    /** Refused for good in this visit. */
+    get isFinal(): boolean {
+        return this.refusal !== null && !this.isBehind
+    }
+}
+
+export class VaultBook extends ChainBook {
     readonly id: string
     readonly team: TeamBook
     state: VaultState
@@ -40,7 +67,6 @@ export class VaultBook {
     readonly ring = new Map<number, Dek>()
     /** Since when the ring is good: a right that ended and came back needs new grants. */
     since = -1
-    refusal: RefusalId | null = null
     /** The chain refers to what is not here yet: read, do not write. */
     isWaiting = false
     /** The last seq that the server announced, for the progress bar. */
@@ -53,6 +79,7 @@ export class VaultBook {
     hasBrokenGrant = false
 
     constructor(id: string, team: TeamBook, state?: VaultState) {
+        super()
         this.id = id
         this.team = team
         this.state = state ?? startVault(team.state, id)
@@ -95,7 +122,7 @@ export type GrantMemo = "opened" | { readonly refusal: RefusalId }
 /** Of a team that was not served yet. */
 export const NO_EXTRAS: Extras = { stir: -1, openings: [], grants: [], olds: [], waiting: [], pending: [] }
 
-export class TeamBook {
+export class TeamBook extends ChainBook {
     readonly id: string
     readonly state: TeamState
     readonly vaults = new Map<string, VaultBook>()
@@ -104,7 +131,8 @@ export class TeamBook {
     readonly memo = new Map<string, GrantMemo>()
     readonly #account: string
     extras: Extras = NO_EXTRAS
-    refusal: RefusalId | null = null
+    /** Vaults whose ids belong to another team of mine: they are not opened, shown or pinned. */
+    readonly twins = new Set<string>()
     isKmsUnavailable = false
     /** The server does not list it any more: a removal that it did not show, or a withheld team. */
     isMissing = false
@@ -112,6 +140,7 @@ export class TeamBook {
     isDirty = false
 
     constructor(state: TeamState, account: string) {
+        super()
         this.id = hex(state.id)
         this.state = state
         this.#account = account
@@ -156,7 +185,7 @@ export class TeamBook {
     /** The book of a vault in the chain, made at the first asking. */
     vault(id: string): VaultBook | undefined {
         const known = this.vaults.get(id)
-        if (known !== undefined || !this.state.vaults.has(id)) return known
+        if (known !== undefined || !this.state.vaults.has(id) || this.twins.has(id)) return known
         const book = new VaultBook(id, this)
         this.vaults.set(id, book)
         return book
@@ -168,6 +197,7 @@ export class Books {
     readonly teams = new Map<string, TeamBook>()
     readonly refusals = new Map<string, Refusal>()
 
+    /** A vault by its id, which belongs to one team of mine: see `TeamBook.twins`. */
     vault(id: string): VaultBook | undefined {
         for (const team of this.teams.values()) {
             const found = team.vaults.get(id)
@@ -209,7 +239,8 @@ export class Books {
     }
 
     freezeTeam(team: TeamBook, id: RefusalId, facts: Readonly<Record<string, string | number>>): void {
-        if (team.isFrozen) return
+        if (team.isFinal || team.refusal === id) return
+        if (team.isBehind) this.thaw(team)
         team.refusal = id
         this.refuse(id, { team: team.id }, { seq: team.state.seq, head: hex(team.state.head), ...facts })
     }
@@ -220,10 +251,18 @@ export class Books {
         facts: Readonly<Record<string, string | number>>,
         item?: string,
     ): void {
-        if (vault.refusal !== null) return
+        if (vault.isFinal || vault.refusal === id) return
+        if (vault.isBehind) this.thaw(vault)
         vault.refusal = id
         const at = { team: vault.team.id, vault: vault.id, ...(item === undefined ? {} : { item }) }
         this.refuse(id, at, { seq: vault.state.seq, head: hex(vault.state.head), ...facts })
+    }
+
+    /** The server has caught up with a chain that it was behind of. */
+    thaw(book: TeamBook | VaultBook): void {
+        const [team, vault] = book instanceof VaultBook ? [book.team.id, book.id] : [book.id, ""]
+        this.refusals.delete(["T4.older", team, vault, ""].join("/"))
+        book.refusal = null
     }
 
     wipe(): void {

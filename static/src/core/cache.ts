@@ -44,7 +44,7 @@ export class Cache {
     /** Write what changed and is settled. */
     async save(books: Books): Promise<void> {
         for (const team of books.teams.values()) {
-            if (team.isFrozen) continue
+            if (team.isFinal) continue
             if (team.isDirty) await this.#put(team.id, teamMap(team, keptExtras(books, team)))
             team.isDirty = false
             for (const vault of team.vaults.values()) {
@@ -59,6 +59,7 @@ export class Cache {
         const team = new TeamBook(restoreTeam(asBytes(map["state"])), hex(this.#me.account))
         const extras = asMap(map["extras"]) as unknown as Extras
         team.takeExtras({ ...extras, stir: extras.stir - 1 })
+        team.isMissing = map["missing"] === true
         books.teams.set(team.id, team)
     }
 
@@ -121,7 +122,8 @@ function teamMap(team: TeamBook, extras: Extras): Bytes {
         waiting: waiting.map((row) => ({ ...row, opening: { ...row.opening } })),
         pending: pending.map((row) => ({ ...row })),
     }
-    return encode({ v: VERSION, kind: "team", state: serialiseTeam(team.state), extras: stored })
+    const state = serialiseTeam(team.state)
+    return encode({ v: VERSION, kind: "team", state, extras: stored, missing: team.isMissing })
 }
 
 function vaultMap(vault: VaultBook): Bytes {

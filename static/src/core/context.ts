@@ -2,6 +2,7 @@
 import type { Me } from "./account.ts"
 import type { Books } from "./books.ts"
 import type { Clock } from "./clock.ts"
+import type { Kept } from "./kept.ts"
 import type { Mutex, Mutexes } from "./mutex.ts"
 import type { Outbox } from "./outbox.ts"
 import type { PinBook } from "./pins.ts"
@@ -19,6 +20,7 @@ export interface Context {
     readonly pins: PinBook
     readonly shelf: Shelf
     readonly outbox: Outbox
+    readonly kept: Kept
     readonly view: View
     /** Held while folds change. */
     readonly state: Mutex

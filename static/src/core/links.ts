@@ -31,6 +31,10 @@ export function requireTeam(context: Context, id: string): TeamBook {
 
 function requireUsable(book: TeamBook): void {
     if (book.refusal !== null) throw new CoreFailure("frozen", { refusal: book.refusal })
+    requireOpen(book)
+}
+
+function requireOpen(book: TeamBook): void {
     ensure(!book.isKmsUnavailable, "kms_unavailable")
     ensure(!book.isMissing, "waiting")
     ensure(book.me !== undefined, "not_found")
@@ -42,6 +46,20 @@ export function requireVault(context: Context, id: string): VaultBook {
     if (vault === undefined) throw new CoreFailure("not_found")
     requireUsable(vault.team)
     if (vault.refusal !== null) throw new CoreFailure("frozen", { refusal: vault.refusal })
+    return vault
+}
+
+/**
+ * A vault to read in, at the last state that was verified and pinned, also where writing is frozen.
+ *
+ * @throws {CoreFailure} `not_found`, `waiting`, `frozen` if what is folded here is not what was pinned.
+ */
+export function requireReadable(context: Context, id: string): VaultBook {
+    const vault = context.books.vault(id)
+    if (vault === undefined) throw new CoreFailure("not_found")
+    requireOpen(vault.team)
+    for (const book of [vault.team, vault])
+        if (book.isBeside) throw new CoreFailure("frozen", { refusal: book.refusal })
     return vault
 }
 

@@ -9,6 +9,7 @@ import { encode } from "../crypto/cbor.ts"
 import type { Clock } from "./clock.ts"
 import { sleep } from "./clock.ts"
 import { CoreFailure, Unanswered } from "./failure.ts"
+import type { Kept } from "./kept.ts"
 import type { Shelf } from "./shelf.ts"
 import type { Server } from "./transport.ts"
 import type { Answer } from "./wire.ts"
@@ -65,9 +66,11 @@ export class Outbox {
     readonly #shelf: Shelf
     readonly #clock: Clock
     readonly #hashAt: HashAt
+    readonly #kept: Kept
     readonly #unknown = new Map<string, Entry>()
 
-    constructor(server: Server, shelf: Shelf, clock: Clock, hashAt: HashAt) {
+    constructor(server: Server, shelf: Shelf, clock: Clock, hashAt: HashAt, kept: Kept) {
+        this.#kept = kept
         this.#server = server
         this.#shelf = shelf
         this.#clock = clock
@@ -104,7 +107,7 @@ export class Outbox {
             const entry = await this.#keep(await build())
             try {
                 const answer = await this.#post(entry)
-                await this.#drop(entry)
+                await this.#accepted(entry)
                 return { result: "done", answer }
             } catch (error) {
                 if (error instanceof Unanswered) {
@@ -126,7 +129,7 @@ export class Outbox {
         for (const entry of [...this.#unknown.values()]) {
             const result = await this.#settle(entry)
             if (result === null) continue
-            await this.#drop(entry)
+            await (result === "done" ? this.#accepted(entry) : this.#drop(entry))
             outcomes.push({ result, draft: entry.draft, chains: entry.marks.map((mark) => mark.chain) })
         }
         return outcomes
@@ -161,6 +164,13 @@ export class Outbox {
             draft,
         })
         return entry
+    }
+
+    /** Kept for the day on which the server has lost it. */
+    async #accepted(entry: Entry): Promise<void> {
+        // A full store costs that help, not the write, which is done.
+        await this.#kept.request(entry.path, entry.body).catch(() => undefined)
+        await this.#drop(entry)
     }
 
     async #drop(entry: Entry): Promise<void> {

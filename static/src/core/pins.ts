@@ -94,6 +94,35 @@ export class PinBook {
         }
     }
 
+    /** The seq that a chain, of a team or a vault, is pinned at, the highest of all copies; null if it is not. */
+    seqOf(chain: string): number | null {
+        const pins = this.#copies.flatMap(
+            (copy) => copy.pins.teams.get(chain) ?? copy.pins.vaults.get(chain) ?? [],
+        )
+        return pins.length === 0 ? null : Math.max(...pins.map(({ seq }) => seq))
+    }
+
+    /** The team whose vault has this id, as it was pinned first here; null if none was. */
+    teamOf(vault: string): string | null {
+        for (const { pins } of this.#copies) {
+            const pin = pins.vaults.get(vault)
+            if (pin !== undefined) return hex(pin.team)
+        }
+        return null
+    }
+
+    /** Does a verified chain contain every pin of it? */
+    isReached(chain: string, verified: Verified): boolean {
+        try {
+            this.checkTeam(chain, verified)
+            this.checkVault(chain, verified)
+            return true
+        } catch (error) {
+            if (error instanceof Refused) return false
+            throw error
+        }
+    }
+
     /**
      * Pin a chain that was verified outside the sync, up to its head: at an invitation.
      *

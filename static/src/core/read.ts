@@ -1,8 +1,9 @@
 /** Opening items. Asked for one by one, since the server logs that it served them; held against the fold after opening. */
 import type { Revision } from "../chain/vault.ts"
 import type { Bytes } from "../crypto/bytes.ts"
-import { equal, unhex } from "../crypto/bytes.ts"
+import { equal, hex, unhex } from "../crypto/bytes.ts"
 import { Refused } from "../crypto/errors.ts"
+import { parseSigned } from "../crypto/links.ts"
 import type { OpenedPart } from "../crypto/parts.ts"
 import { openPart } from "../crypto/parts.ts"
 import type { Details, Overview } from "../worker/api.ts"
@@ -12,7 +13,8 @@ import { CoreFailure, ensure } from "./failure.ts"
 import { uuid } from "./ids.ts"
 import type { Part } from "./items.ts"
 import { decodePart, detailsOf, overviewOf } from "./items.ts"
-import { requireVault, vaultPath } from "./links.ts"
+import { blobAt } from "./kept.ts"
+import { requireReadable, vaultPath } from "./links.ts"
 import type { Answer } from "./wire.ts"
 import { asBytes, asUint } from "./wire.ts"
 
@@ -42,19 +44,48 @@ export async function openItem(
     item: string,
     number?: number,
 ): Promise<Opened> {
-    const vault = requireVault(context, vaultId)
+    const vault = requireReadable(context, vaultId)
     ensure(!vault.broken.has(item), "refused")
     const folded = foldedRevision(vault, item, number)
-    const query = number === undefined ? "" : `?revision=${number}`
-    const answer = await context.server.call("GET", vaultPath(vault, `items/${uuid(item)}${query}`))
+    // A server that is behind has an older newest one, and says so on every page.
+    const wanted = number ?? (isBehind(vault) ? folded.revision : undefined)
+    const answer = await ask(context, vault, folded, wanted)
     try {
-        const opened = await openAnswer(vault, atOnce(vault, folded, number, answer), answer)
+        const opened = await openAnswer(vault, atOnce(vault, folded, wanted, answer), answer)
         remember(context, `${vaultId}/${item}/${opened.revision}`, opened)
         return opened
     } catch (error) {
         if (error instanceof Refused) freezeItem(context, vault, item, error)
         throw error
     }
+}
+
+function isBehind(vault: VaultBook): boolean {
+    return vault.isBehind || vault.team.isBehind
+}
+
+/** The server's answer; where it has lost the revision, what this browser kept of its own writing. */
+async function ask(context: Context, vault: VaultBook, folded: Revision, number?: number): Promise<Answer> {
+    const query = number === undefined ? "" : `?revision=${number}`
+    try {
+        return await context.server.call("GET", vaultPath(vault, `items/${uuid(folded.item)}${query}`))
+    } catch (error) {
+        if (!(error instanceof CoreFailure) || error.code !== "not_found" || !isBehind(vault)) throw error
+        const own = await ownRevision(context, vault, folded)
+        if (own === null) throw error
+        return own
+    }
+}
+
+async function ownRevision({ kept }: Context, vault: VaultBook, folded: Revision): Promise<Answer | null> {
+    const piece = (await kept.pieces()).get(hex(vault.state.columns.hashes.at(folded.seq)))
+    if (piece === undefined) return null
+    const entries = parseSigned(piece.signed, "vault").body.entries.filter(([, , hash]) => hash !== null)
+    const blob = blobAt(
+        piece,
+        entries.findIndex(([item]) => hex(item) === folded.item),
+    )
+    return blob && { ...blob, epoch: folded.epoch, revision: folded.revision }
 }
 
 /** As {@link openItem}, without asking again for what was opened a moment ago: the server would log it once more. */
@@ -134,7 +165,7 @@ function freezeItem(context: Context, vault: VaultBook, item: string, error: Ref
 
 /** The revisions of an item, the newest first. From the verified chain: nothing is asked of the server. */
 export function historyOf(context: Context, vaultId: string, item: string) {
-    const vault = requireVault(context, vaultId)
+    const vault = requireReadable(context, vaultId)
     const revisions: { revision: number; author: string; at: number }[] = []
     for (let number = vault.state.revisionOf(item); number > 0; number--) {
         const { author, at, hash } = vault.state.revision(item, number) as Revision

@@ -1,7 +1,8 @@
 /** The DEKs of a vault: from grants that pass every check, and from `old` seals that give what the chain names. */
 import { grantVerdict } from "../chain/grant.ts"
 import { NONE } from "../chain/team.ts"
-import { concat, hex, unhex } from "../crypto/bytes.ts"
+import type { Bytes } from "../crypto/bytes.ts"
+import { concat, equal, hex, unhex } from "../crypto/bytes.ts"
 import { encode } from "../crypto/cbor.ts"
 import { Refused, Waiting } from "../crypto/errors.ts"
 import { parseGrant } from "../crypto/grants.ts"
@@ -14,11 +15,21 @@ import type { GrantRow } from "./records.ts"
 /** Refusals that an honest server's leftovers cause: a grant from before my present right. Not used, and no lie. */
 const STALE: readonly string[] = ["T7.right", "T7.since"]
 
-/** Open what the team's grants and `old` seals give me. */
-export async function fillRings(books: Books, team: TeamBook, keyring: Keyring): Promise<void> {
+/**
+ * Open what the team's grants and `old` seals give me.
+ *
+ * @returns true if a vault got the first key that somebody else sealed to me, which no browser of mine has reported yet.
+ */
+export async function fillRings(books: Books, team: TeamBook, keyring: Keyring): Promise<boolean> {
     for (const vault of team.vaults.values()) dropEnded(vault)
-    for (const row of team.extras.grants) takeGrant(books, team, keyring, row)
+    const known = new Set(team.extras.grants.filter((row) => row.opened).map((row) => row.vault))
+    let hasArrived = false
+    for (const row of team.extras.grants) {
+        const sender = takeGrant(books, team, keyring, row)
+        if (sender !== null && !known.has(row.vault) && !equal(sender, keyring.fp)) hasArrived = true
+    }
     for (const vault of team.vaults.values()) if (vault.ring.size > 0) await openOlds(vault)
+    return hasArrived
 }
 
 /** A right that ended takes its keys along; one that came back starts anew. */
@@ -38,20 +49,22 @@ export function grantKey(row: GrantRow): string {
     return hex(sha256(concat(row.grant, row.sig)))
 }
 
-function takeGrant(books: Books, team: TeamBook, keyring: Keyring, row: GrantRow): void {
+/** Whose grant has given its key just now; null if it gives none, or gave it before. */
+function takeGrant(books: Books, team: TeamBook, keyring: Keyring, row: GrantRow): Bytes | null {
     const key = grantKey(row)
     const { me } = team
-    if (team.memo.has(key) || me === undefined) return
+    if (team.memo.has(key) || me === undefined) return null
     const vault = team.vault(row.vault)
     const stored = encode({ grant: row.grant, sig: row.sig })
     try {
         const dek = grantVerdict(team.state, { member: me.id, keyring }, stored)
-        const { epoch, vault: named } = parseGrant(stored)
+        const { epoch, from, vault: named } = parseGrant(stored)
         if (vault === undefined || hex(named) !== row.vault) throw new Refused("T7.place")
         vault.ring.set(epoch, dek)
         team.memo.set(key, "opened")
+        return from
     } catch (error) {
-        if (error instanceof Waiting) return
+        if (error instanceof Waiting) return null
         if (!(error instanceof Refused)) throw error
         team.memo.set(key, { refusal: error.refusal })
         if (vault !== undefined) noteBroken(vault, stored)
@@ -62,6 +75,7 @@ function takeGrant(books: Books, team: TeamBook, keyring: Keyring, row: GrantRow
                 { grant: key, seq: team.state.seq },
             )
         }
+        return null
     }
 }
 

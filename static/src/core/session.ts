@@ -15,12 +15,14 @@ import { Comparisons } from "./compare.ts"
 import type { Context } from "./context.ts"
 import { dropDraft } from "./drafts.ts"
 import { CoreFailure, Unanswered } from "./failure.ts"
+import { Kept } from "./kept.ts"
 import { mark } from "./marks.ts"
 import { createTeam, createVault } from "./members.ts"
 import { Mutex, Mutexes } from "./mutex.ts"
 import { Outbox } from "./outbox.ts"
 import type { Verdicts } from "./pins.ts"
 import { PinBook } from "./pins.ts"
+import { Restore } from "./restore.ts"
 import { fillRings } from "./ring.ts"
 import type { Settings } from "./settings.ts"
 import { readSettings } from "./settings.ts"
@@ -60,6 +62,7 @@ export class Session {
     readonly #cache: Cache
     readonly #sync: Sync
     readonly #upkeep: Upkeep
+    readonly #restore: Restore
     readonly #rounds = new Mutex()
     /** Two looks at once would each make the personal vault. */
     readonly #founding = new Mutex()
@@ -80,9 +83,10 @@ export class Session {
         const books = new Books()
         const pins = new PinBook(server, store, me, verdictsOf(books))
         const shelf = new Shelf(store, me)
-        const outbox = new Outbox(server, shelf, clock, (chain, seq) => books.hashAt(chain, seq))
+        const kept = new Kept(shelf, clock)
+        const outbox = new Outbox(server, shelf, clock, (chain, seq) => books.hashAt(chain, seq), kept)
         const state = new Mutex()
-        const applier = new Applier(books, me, pins, view)
+        const applier = new Applier(books, me, pins, view, kept)
         this.#parts = parts
         this.kitSaved = bundle.kit_saved
         this.#cache = new Cache(store, me)
@@ -90,22 +94,25 @@ export class Session {
         const sync = (): Promise<void> => this.#round()
         const written = (): Promise<void> => this.#written()
         this.context = {
-            ...{ me, server, clock, books, pins, shelf, outbox, view, origin },
+            ...{ me, server, clock, books, pins, shelf, outbox, kept, view, origin },
             ...{ state, writes: new Mutexes(), recent: new Map(), settings, sync, written },
         }
         this.comparisons = new Comparisons(this.context)
         this.#upkeep = new Upkeep(this.context)
+        this.#restore = new Restore(this.context)
     }
 
     /** Load what this browser verified before, and show it. @throws {Refused} if pins do not open. */
     static async open(parts: Parts, me: Me, bundle: Bundle, settings: Settings | null): Promise<Session> {
         const session = new Session(parts, me, bundle, settings ?? (await readSettings(me, bundle.settings)))
-        const { books, pins, outbox } = session.context
+        const { books, pins, outbox, kept } = session.context
         mark("unsealing")
         await pins.load(bundle.pins)
         await session.#cache.load(books)
         mark("pinned")
         await outbox.load()
+        // Once a visit, in the background; what stays is found the next time.
+        kept.prune().catch(() => undefined)
         for (const team of books.teams.values()) {
             await fillRings(books, team, me.keyring)
             for (const vault of team.vaults.values()) {
@@ -165,6 +172,7 @@ export class Session {
     /** Sync, then what a client does unasked; again if that changed something. */
     async syncNow(): Promise<void> {
         await this.#round()
+        if ((await this.#restore.run()) > 0) await this.#round()
         await this.#flush()
         await this.#founding.run(() => this.#ensurePersonal())
         // Who was confirmed needs keys, whoever got a key reports it: a few turns, and the rest next time.
@@ -282,6 +290,7 @@ export class Session {
         if (this.#isClosed) return
         try {
             await this.context.state.run(() => this.#cache.save(this.context.books))
+            await this.context.kept.flush()
         } catch {
             // A full or broken store costs time at the next visit, nothing else.
             this.context.view.notice("cache_failed")

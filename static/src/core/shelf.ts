@@ -1,4 +1,4 @@
-/** The account's own sealed records in this browser's store: drafts and the outbox. Each has 16 random bytes as id. */
+/** The account's own sealed records in this browser's store: drafts, the outbox, what is kept. Each has 16 bytes as id. */
 import type { Bytes } from "../crypto/bytes.ts"
 import { hex, unhex } from "../crypto/bytes.ts"
 import type { Value } from "../crypto/cbor.ts"
@@ -7,7 +7,7 @@ import { open, seal } from "../crypto/seal.ts"
 import type { Me } from "./account.ts"
 import type { Store } from "./store.ts"
 
-export type Kind = "draft" | "outbox"
+export type Kind = "draft" | "outbox" | "kept"
 
 export class Shelf {
     readonly #store: Store
@@ -25,6 +25,13 @@ export class Shelf {
 
     async delete(kind: Kind, id: string): Promise<void> {
         await this.#store.delete(this.#name(kind, id))
+    }
+
+    /** Delete the records of a kind whose id, as hex, stands before `first`. */
+    async prune(kind: Kind, first: string): Promise<void> {
+        const prefix = this.#name(kind, "")
+        for (const key of await this.#store.keys(prefix))
+            if (key.slice(prefix.length) < first) await this.#store.delete(key)
     }
 
     /** Every record of a kind that opens; one that does not was left by another AMK and is passed over. */

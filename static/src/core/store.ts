@@ -6,6 +6,8 @@ export interface Store {
     get(key: string): Promise<Bytes | null>
     put(key: string, value: Bytes): Promise<void>
     delete(key: string): Promise<void>
+    /** Every key that begins with `prefix`. */
+    keys(prefix: string): Promise<string[]>
     /** Every entry whose key begins with `prefix`. */
     list(prefix: string): Promise<{ key: string; value: Bytes }[]>
 }
@@ -26,6 +28,10 @@ export class MemoryStore implements Store {
         this.#values.delete(key)
     }
 
+    async keys(prefix: string): Promise<string[]> {
+        return [...this.#values.keys()].filter((key) => key.startsWith(prefix))
+    }
+
     async list(prefix: string): Promise<{ key: string; value: Bytes }[]> {
         const entries = [...this.#values].filter(([key]) => key.startsWith(prefix))
         return entries.map(([key, value]) => ({ key, value: value.slice() }))
@@ -36,6 +42,7 @@ export class MemoryStore implements Store {
 export function whileOpen(store: Store, isClosed: () => boolean): Store {
     return {
         get: (key) => store.get(key),
+        keys: (prefix) => store.keys(prefix),
         list: (prefix) => store.list(prefix),
         delete: (key) => store.delete(key),
         put(key, value) {
@@ -65,8 +72,12 @@ export class IndexedDbStore implements Store {
         await this.#do("readwrite", (table) => table.delete(key))
     }
 
+    async keys(prefix: string): Promise<string[]> {
+        return (await this.#do("readonly", (table) => table.getAllKeys(rangeOf(prefix)))).map(String)
+    }
+
     async list(prefix: string): Promise<{ key: string; value: Bytes }[]> {
-        const range = IDBKeyRange.bound(prefix, `${prefix}\uffff`)
+        const range = rangeOf(prefix)
         const keys: { all: IDBValidKey[] } = { all: [] }
         const values = await this.#do("readonly", (table) => {
             // Two requests of one transaction: both see the same rows, in the same order.
@@ -88,6 +99,10 @@ export class IndexedDbStore implements Store {
             transaction.onabort = () => reject(new Error("the browser's store failed"))
         })
     }
+}
+
+function rangeOf(prefix: string): IDBKeyRange {
+    return IDBKeyRange.bound(prefix, `${prefix}\uffff`)
 }
 
 function openDatabase(): Promise<IDBDatabase> {

@@ -49,10 +49,10 @@ export class Sync {
             await (isFirst ? this.#applyFirst(known, delta) : this.#apply(delta))
             mark("verified")
         }
-        this.#applier.judge(heads)
+        const isAskedAgain = this.#applier.judge(heads)
         // Only now: had the round failed half-way, the next one must not be told that nothing changed. Nor while
         // something waits for what was announced.
-        this.#etag = this.#books.isWaiting ? null : answer.etag
+        this.#etag = isAskedAgain || this.#books.isWaiting ? null : answer.etag
         this.#suspect(heads)
     }
 
@@ -117,15 +117,18 @@ export class Sync {
             if (team === undefined) continue
             const facts = { server_seq: seq, server_head: hex(hash) }
             if (seq < (known.teams.get(id) ?? 0)) this.#books.freezeTeam(team, "T4.older", facts)
-            else if (seq <= team.state.seq && !team.state.hashes.is(seq, hash))
+            else if (seq <= team.state.seq && !team.state.hashes.is(seq, hash)) {
+                team.fork = { seq, theirs: null }
                 this.#books.freezeTeam(team, "T4.fork", facts)
+            }
         }
-        for (const { vault: id, seq, hash } of heads.vaults) {
-            const vault = this.#books.vault(id)
+        for (const { vault: id, team, seq, hash } of heads.vaults) {
+            const vault = this.#books.teams.get(team)?.vaults.get(id)
             if (vault === undefined) continue
             const facts = { server_seq: seq, server_head: hex(hash) }
             if (seq < (known.vaults.get(id) ?? 0)) this.#books.freezeVault(vault, "T4.older", facts)
             else if (seq <= vault.state.seq && !vault.state.columns.hashes.is(seq, hash)) {
+                vault.fork = { seq, theirs: null }
                 this.#books.freezeVault(vault, "T4.fork", facts)
             }
         }
@@ -137,14 +140,14 @@ export class Sync {
             if (
                 team === undefined
                     ? !this.#books.hasRefused(id)
-                    : !team.isFrozen && (seq > team.state.seq || stir !== team.extras.stir)
+                    : !team.isFinal && (seq > team.state.seq || stir !== team.extras.stir)
             ) {
                 return true
             }
         }
-        for (const { vault: id, seq } of heads.vaults) {
-            const vault = this.#books.vault(id)
-            if (vault === undefined || vault.refusal !== null || vault.team.isFrozen) continue
+        for (const { vault: id, team, seq } of heads.vaults) {
+            const vault = this.#books.teams.get(team)?.vaults.get(id)
+            if (vault === undefined || vault.isFinal || vault.team.isFinal) continue
             if (seq > (vault.right === NONE ? vault.state.seq : vault.served)) return true
         }
         return false

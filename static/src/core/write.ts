@@ -194,6 +194,7 @@ export async function setTrash(
     trash: number | null,
 ): Promise<void> {
     ensure(item !== vaultId, "no_right")
+    requireVault(context, vaultId)
     const { raw, revision } = await openItem(context, vaultId, item)
     const content = { overview: { ...raw.overview, trash }, details: raw.details }
     await rewrite(context, vaultId, { item, base: revision, content })

@@ -3,11 +3,14 @@
 export const NOTICES = {
     auto_locked: "Locked after a time without use. You are still signed in.",
     session_ended: "Your session has ended. Sign in again; your drafts are kept, sealed, on this device.",
-    joined: "A new member has joined.",
+    joined: "You are in: the team has let you in.",
     key_arrived: "The key of a vault has reached you.",
     cache_failed: "This browser could not keep what it has checked. The next visit checks it again.",
     sync_failed: "This browser could not take in what the server sent. It stays at the last good state.",
-    removed: "You were taken out of a team. Its vaults are no longer open here.",
+    removed:
+        "A team is no longer there for you: most likely you were taken out of it. Its vaults are no longer open here.",
+    gave_back: "This server was behind what this browser has seen. This browser gave back what it had kept.",
+    caught_up: "This server has caught up with what this browser has seen.",
     saved: "Saved.",
     sent: "Sent what was waiting.",
     rotated: "The vault has a new key.",

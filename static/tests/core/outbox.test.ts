@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, it } from "vitest"
 import type { Clock } from "../../src/core/clock.ts"
 import { CoreFailure, Unanswered } from "../../src/core/failure.ts"
+import { Kept } from "../../src/core/kept.ts"
 import type { Shipment } from "../../src/core/outbox.ts"
 import { Outbox } from "../../src/core/outbox.ts"
 import { Shelf } from "../../src/core/shelf.ts"
@@ -64,8 +65,12 @@ describe("the outbox", () => {
     })
 
     const outboxOn = (script: Script) =>
-        new Outbox(new Server(script), shelf, clock, (chain, seq) =>
-            chain === CHAIN ? (filled.get(seq) ?? null) : null,
+        new Outbox(
+            new Server(script),
+            shelf,
+            clock,
+            (chain, seq) => (chain === CHAIN ? (filled.get(seq) ?? null) : null),
+            new Kept(shelf, clock),
         )
 
     const hash = random(32)
