@@ -6,21 +6,26 @@
  */
 import type { Verified } from "../chain/pins.ts"
 import type { Bytes } from "../crypto/bytes.ts"
-import { hex, unhex } from "../crypto/bytes.ts"
+import { equal, hex, unhex } from "../crypto/bytes.ts"
 import type { Value } from "../crypto/cbor.ts"
 import { encode } from "../crypto/cbor.ts"
 import { parseGrant } from "../crypto/grants.ts"
 import { profileCommitment } from "../crypto/keys.ts"
 import type { TeamLink } from "../crypto/links.ts"
 import { parseSigned } from "../crypto/links.ts"
+import type { Me } from "./account.ts"
 import type { TeamBook, VaultBook } from "./books.ts"
 import type { Context } from "./context.ts"
 import { CoreFailure, Unanswered } from "./failure.ts"
 import type { Piece, Pieces } from "./kept.ts"
 import { teamPath } from "./links.ts"
 import { openingValue } from "./members.ts"
-import { grantKey } from "./ring.ts"
+import type { GrantRow } from "./records.ts"
+import { fillRings, grantKey } from "./ring.ts"
+import { asBytes, asMap } from "./wire.ts"
 
+/** Something that comes before it is missing there. */
+const MOVED: readonly string[] = ["head_moved", "stale_seen", "rotation_due"]
 /** The server's verdict on a link; asked again it would say the same. */
 const FINAL: readonly string[] = ["refused", "invalid", "taken", "too_large", "gone"]
 
@@ -30,6 +35,7 @@ export class Restore {
     readonly #refused = new Set<string>()
     /** The server's heads at the last run that was not cut short. */
     #seen = ""
+    #isDone = true
 
     constructor(context: Context) {
         this.#context = context
@@ -41,10 +47,12 @@ export class Restore {
         const heads = behind.map(headsOf).join()
         // The same heads again: nobody gave anything since, and all that I have was offered.
         if (behind.length === 0 || heads === this.#seen) return 0
-        this.#seen = heads
+        this.#seen = ""
+        this.#isDone = true
         const pieces = await this.#context.kept.pieces()
         let taken = 0
         for (const team of behind) taken += await this.#team(team, pieces)
+        if (this.#isDone) this.#seen = heads
         if (taken > 0) this.#context.view.notice("gave_back")
         return taken
     }
@@ -53,6 +61,7 @@ export class Restore {
         if (team.isMissing) return this.#genesis(team, pieces)
         const start = prefixOf(team, team.state.hashes)
         if (start === null) return 0
+        await this.#fillRings(team, pieces)
         const at: Position = { team: start, vaults: new Map() }
         for (const vault of team.vaults.values()) {
             const seq = vault.listed === null ? 0 : prefixOf(vault, vault.state.columns.hashes)
@@ -66,6 +75,17 @@ export class Restore {
             if (!(await this.#offer(team, teamBody(team, piece, at.team === start)))) return taken
             at.team++
         }
+    }
+
+    /** Keys that I sealed to myself and that the server lost before it told me of them. */
+    async #fillRings(team: TeamBook, pieces: Pieces): Promise<void> {
+        const { books, me } = this.#context
+        const known = new Set(team.extras.grants.map(grantKey))
+        const own = [...pieces.values()].flatMap((piece) => ownGrants(team, me, piece))
+        const grants = own.filter((row) => !known.has(grantKey(row)))
+        if (grants.length === 0) return
+        team.extras = { ...team.extras, grants: [...team.extras.grants, ...grants] }
+        await this.#context.state.run(() => fillRings(books, team, me.keyring))
     }
 
     /** The next link of any vault that the server can verify now. */
@@ -109,10 +129,20 @@ export class Restore {
         } catch (error) {
             if (!(error instanceof CoreFailure) || error instanceof Unanswered) throw error
             if (FINAL.includes(error.code)) return "refused"
-            this.#seen = ""
+            // A link that lacks its predecessor waits until the heads move; the rest may be over in a moment.
+            if (!MOVED.includes(error.code)) this.#isDone = false
             return "later"
         }
     }
+}
+
+function ownGrants(team: TeamBook, me: Me, { mine }: Piece): GrantRow[] {
+    return (mine?.grants ?? []).flatMap((value) => {
+        const { grant, sig } = asMap(value)
+        const { to, team: id, vault } = parseGrant(encode({ grant: asBytes(grant), sig: asBytes(sig) }))
+        if (!equal(to, me.keyring.fp) || hex(id) !== team.id) return []
+        return [{ vault: hex(vault), grant: asBytes(grant), sig: asBytes(sig), opened: true }]
+    })
 }
 
 /** How far the server's chains are. */
