@@ -331,8 +331,12 @@ export class Applier {
 
     #caught(vault: VaultBook, error: unknown): void {
         if (error instanceof Waiting) vault.isWaiting = true
-        else if (error instanceof Refused) this.#books.freezeVault(vault, error.refusal, {})
-        else throw error
+        else if (error instanceof Refused) {
+            const cut = vault.team.state.vaults.get(vault.id)?.lastCut
+            if (error.refusal === "T4.cut" && cut !== undefined)
+                vault.fork = { seq: Math.min(cut.n, vault.state.seq), theirs: null }
+            this.#books.freezeVault(vault, error.refusal, {})
+        } else throw error
     }
 
     async #breathe(vault?: VaultBook): Promise<void> {

@@ -21,6 +21,7 @@ import type { Opened } from "./account.ts"
 import { Accounts } from "./account.ts"
 import type { Clock } from "./clock.ts"
 import { dropDraft, listDrafts, putDraft } from "./drafts.ts"
+import { forkOf, readableCopy } from "./evidence.ts"
 import { CoreFailure, ensure } from "./failure.ts"
 import { acceptInvite, invite, openInvite } from "./invites.ts"
 import { kitCode } from "./kit.ts"
@@ -40,11 +41,12 @@ import { asText } from "./wire.ts"
 import { importItems, purgeItem, rotateVault, saveItem, setTrash } from "./write.ts"
 
 const IDLE = 15 * 60_000 // ms
+const LOCK_GRACE = 2_000 // ms
 const IDLE_NOTICE = 60_000 // ms before the lock
 
-/** What other tabs of this browser say: somebody wrote, or signed out. */
+/** What other tabs of this browser say: somebody wrote, locked or signed out. */
 export interface Channel {
-    post(message: "written" | "signed_out"): void
+    post(message: "written" | "locked" | "signed_out"): void
     listen(heard: (message: unknown) => void): void
 }
 
@@ -180,9 +182,17 @@ export class CoffretCore implements Core {
         this.#opened()
     }
 
+    /** Whoever locks and leaves means every tab. */
     async lock(): Promise<void> {
-        await this.#close()
-        this.#enter("locked")
+        await this.#lock()
+        this.#around.channel.post("locked")
+    }
+
+    /** The browser's store was emptied: what is verified in memory is pinned again, and the person is told. */
+    async storageLost(): Promise<void> {
+        if (this.#session === null) return
+        this.#view.notice("storage_lost")
+        await this.#session.keepAgain()
     }
 
     async signOut(): Promise<void> {
@@ -354,6 +364,14 @@ export class CoffretCore implements Core {
         await dropDraft(this.#context().shelf, id)
     }
 
+    async forkOf(team: string, vault: string | null): Promise<string> {
+        return forkOf(this.#context(), team, vault)
+    }
+
+    async readableCopy(vault: string): Promise<string> {
+        return readableCopy(this.#context(), vault)
+    }
+
     async syncNow(): Promise<void> {
         await this.#sessionOrFail().syncNow()
     }
@@ -437,11 +455,27 @@ export class CoffretCore implements Core {
 
     async #autoLock(): Promise<void> {
         this.#view.notice("auto_locked")
-        await this.lock()
+        await this.#lock()
+    }
+
+    async #lock(): Promise<void> {
+        await this.#close()
+        this.#enter("locked")
+    }
+
+    /** The page puts drafts away and locks; should it not, this does. */
+    #lockSoon(): void {
+        if (this.#phase !== "open") return
+        this.#view.notice("locked_elsewhere")
+        const session = this.#session
+        this.#around.clock.after(LOCK_GRACE, () => {
+            if (this.#session === session && session !== null) void this.#lock()
+        })
     }
 
     #heard(message: unknown): void {
         if (message === "written") void this.#session?.look()
+        if (message === "locked") this.#lockSoon()
         if (message === "signed_out" && this.#phase !== "anonymous") void this.#ended()
     }
 }

@@ -94,11 +94,14 @@ export class PinBook {
         }
     }
 
-    /** The seq that a chain, of a team or a vault, is pinned at, the highest of all copies; null if it is not. */
+    /** The pins of a chain, of a team or a vault: one, or several that are not decided. */
+    pinsOf(chain: string): (TeamPin | VaultPin)[] {
+        return this.#copies.flatMap((copy) => copy.pins.teams.get(chain) ?? copy.pins.vaults.get(chain) ?? [])
+    }
+
+    /** The seq that a chain is pinned at, the highest of all copies; null if it is not. */
     seqOf(chain: string): number | null {
-        const pins = this.#copies.flatMap(
-            (copy) => copy.pins.teams.get(chain) ?? copy.pins.vaults.get(chain) ?? [],
-        )
+        const pins = this.pinsOf(chain)
         return pins.length === 0 ? null : Math.max(...pins.map(({ seq }) => seq))
     }
 

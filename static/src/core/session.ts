@@ -279,6 +279,16 @@ export class Session {
         }
     }
 
+    /** After the store was emptied: pins and cache as they are in memory. */
+    async keepAgain(): Promise<void> {
+        for (const team of this.context.books.teams.values()) {
+            team.isDirty = true
+            for (const vault of team.vaults.values()) vault.isDirty = true
+        }
+        this.#saveSoon()
+        await this.context.pins.keep()
+    }
+
     #saveSoon(): void {
         this.#cancelSave ??= this.#parts.clock.after(SAVE, () => {
             this.#cancelSave = null

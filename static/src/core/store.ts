@@ -57,6 +57,8 @@ const TABLE = "values"
 
 /** One table of one database; opened at the first use. */
 export class IndexedDbStore implements Store {
+    /** The person or the server (by `Clear-Site-Data`) took everything away while the page was open. */
+    onLost: () => void = () => undefined
     #database: Promise<IDBDatabase> | null = null
 
     async get(key: string): Promise<Bytes | null> {
@@ -91,13 +93,28 @@ export class IndexedDbStore implements Store {
     }
 
     async #do<T>(mode: IDBTransactionMode, ask: (table: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-        this.#database ??= openDatabase()
+        this.#database ??= this.#open()
         const transaction = (await this.#database).transaction(TABLE, mode, { durability: "strict" })
         const request = ask(transaction.objectStore(TABLE))
         return new Promise((resolve, reject) => {
             transaction.oncomplete = () => resolve(request.result)
             transaction.onabort = () => reject(new Error("the browser's store failed"))
         })
+    }
+
+    async #open(): Promise<IDBDatabase> {
+        const database = await openDatabase()
+        const lost = (): void => {
+            this.#database = null
+            this.onLost()
+        }
+        database.onclose = lost
+        // Somebody deletes it: whoever held it open would only make the deletion wait.
+        database.onversionchange = () => {
+            database.close()
+            lost()
+        }
+        return database
     }
 }
 

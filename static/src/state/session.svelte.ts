@@ -104,7 +104,11 @@ class Session {
     #notice(code: string): void {
         const words = noticeWords(code)
         if (words === null) return
-        if (code === "auto_locked" || code === "session_ended") this.lockNotice = words
+        if (code === "locked_elsewhere")
+            void this.lock().then(() => {
+                this.lockNotice = words
+            })
+        else if (code === "auto_locked" || code === "session_ended") this.lockNotice = words
         else toasts.show(words)
     }
 

@@ -9,6 +9,9 @@ export const NOTICES = {
     sync_failed: "This browser could not take in what the server sent. It stays at the last good state.",
     removed:
         "A team is no longer there for you: most likely you were taken out of it. Its vaults are no longer open here.",
+    locked_elsewhere: "Locked, as in another tab of this browser. Drafts are kept, sealed, on this device.",
+    storage_lost:
+        "This browser’s storage was emptied while Coffret was open. What was checked is kept again; drafts from before are gone, and what is typed from now on is kept.",
     gave_back: "This server was behind what this browser has seen. This browser gave back what it had kept.",
     caught_up: "This server has caught up with what this browser has seen.",
     saved: "Saved.",

@@ -20,6 +20,11 @@ const ACCOUNT = new Set(["A3.server_key", "A4.bundle", "R10.kdf", "R17.bundle", 
 const ITEM = new Set(["R7.open", "R7.hash", "R16.open", "R12.items"])
 const GRANT = /^(T7|T8)\./
 
+/** Do two histories part there, whose links can be compared? */
+export function isFork(id: string): boolean {
+    return FORK.has(id)
+}
+
 const TELL = {
     title: "Tell an owner, outside Coffret",
     text: "By voice or in person. Read them the code and the time above.",

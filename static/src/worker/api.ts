@@ -271,6 +271,10 @@ export interface Core {
     putDraft(draft: Draft): Promise<void>
     drafts(): Promise<Draft[]>
     dropDraft(id: Id): Promise<void>
+    /** Both links of a place where two histories part, with their signers, as a file's text. `not_found`: none part. */
+    forkOf(team: Id, vault: Id | null): Promise<string>
+    /** What can be read of a vault here, in clear, as a file's text. */
+    readableCopy(vault: Id): Promise<string>
     syncNow(): Promise<void>
 }
 

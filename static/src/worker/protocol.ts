@@ -44,6 +44,8 @@ export const METHODS: { readonly [M in Method]: true } = {
     putDraft: true,
     drafts: true,
     dropDraft: true,
+    forkOf: true,
+    readableCopy: true,
     syncNow: true,
 }
 

@@ -50,6 +50,8 @@ const core = new CoffretCore({
     missing,
 })
 
+store.onLost = () => void core.storageLost()
+
 addEventListener("message", async (event: MessageEvent<unknown>) => {
     if (isCall(event.data)) say(await answer(core, event.data, toFailure))
 })

@@ -800,5 +800,13 @@ export class FakeCore implements Core {
     async dropDraft(id: Id): Promise<void> {
         this.#drafts.delete(id)
     }
+    async forkOf(): Promise<string> {
+        return "{}"
+    }
+
+    async readableCopy(): Promise<string> {
+        return "{}"
+    }
+
     async syncNow(): Promise<void> {}
 }
