@@ -103,10 +103,13 @@ function isSettled(vault: VaultBook): boolean {
 
 /**
  * Where something was refused, the server may have lied beside the chain, in grants for instance: none of that is kept,
- * and the next visit asks for it again. Else a lie told once would be refused for ever.
+ * and the next visit asks for it again. Else a lie told once would be refused for ever. Of a server that is only behind
+ * what it said before is kept: it may have lost keys of mine.
  */
 function keptExtras(books: Books, team: TeamBook): Extras {
-    const isRefused = [...books.refusals.values()].some((refusal) => refusal.team === team.id)
+    const isRefused = [...books.refusals.values()].some(
+        (refusal) => refusal.team === team.id && refusal.id !== "T4.older",
+    )
     return isRefused ? NO_EXTRAS : team.extras
 }
 

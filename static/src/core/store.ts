@@ -54,6 +54,8 @@ export function whileOpen(store: Store, isClosed: () => boolean): Store {
 
 const DATABASE = "coffret"
 const TABLE = "values"
+const ATTEMPTS = 4
+const BETWEEN = 100 // ms, times the attempt
 
 /** One table of one database; opened at the first use. */
 export class IndexedDbStore implements Store {
@@ -93,8 +95,7 @@ export class IndexedDbStore implements Store {
     }
 
     async #do<T>(mode: IDBTransactionMode, ask: (table: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-        this.#database ??= this.#open()
-        const transaction = (await this.#database).transaction(TABLE, mode, { durability: "strict" })
+        const transaction = await this.#begin(mode)
         const request = ask(transaction.objectStore(TABLE))
         return new Promise((resolve, reject) => {
             transaction.oncomplete = () => resolve(request.result)
@@ -102,8 +103,28 @@ export class IndexedDbStore implements Store {
         })
     }
 
+    async #begin(mode: IDBTransactionMode): Promise<IDBTransaction> {
+        const options = { durability: "strict" } as const
+        try {
+            return (await this.#opened()).transaction(TABLE, mode, options)
+        } catch (error) {
+            // It is being closed under us, and the event that says so is still to come.
+            if (!(error instanceof DOMException) || error.name !== "InvalidStateError") throw error
+            this.#database = null
+            return (await this.#opened()).transaction(TABLE, mode, options)
+        }
+    }
+
+    #opened(): Promise<IDBDatabase> {
+        this.#database ??= this.#open().catch((error: unknown) => {
+            this.#database = null
+            throw error
+        })
+        return this.#database
+    }
+
     async #open(): Promise<IDBDatabase> {
-        const database = await openDatabase()
+        const database = await persistently(openDatabase)
         const lost = (): void => {
             this.#database = null
             this.onLost()
@@ -115,6 +136,18 @@ export class IndexedDbStore implements Store {
             lost()
         }
         return database
+    }
+}
+
+/** While a browser empties its storage, nothing opens for a moment. */
+async function persistently<T>(open: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+        try {
+            return await open()
+        } catch (error) {
+            if (attempt === ATTEMPTS) throw error
+            await new Promise((resolve) => setTimeout(resolve, BETWEEN * attempt))
+        }
     }
 }
 
