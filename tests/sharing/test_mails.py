@@ -117,6 +117,20 @@ def test_a_person_who_was_let_in_meanwhile_waits_for_nobody(
     assert letters.taken() == {}
 
 
+def test_nobody_is_awaited_at_an_invitation_that_died(
+    world: World, ana: Person, letters: Letters
+) -> None:
+    admin = world.recruit("bo", role="admin")
+    invitation = world.invite(admin, email=user_of(ana).email)
+    with patch("celery.canvas.Signature.apply_async"):
+        world.post(ana, "invites/accept", acceptance(world, invitation, ana))
+    world.remove(world.founder, admin)
+    letters.taken()
+
+    mail_waiting_task.delay(invitation.hash.hex())
+    assert letters.taken() == {}
+
+
 def test_all_sides_are_told_to_compare_words_and_what_became_of_it(
     world: World, ana: Person, letters: Letters
 ) -> None:
