@@ -9,7 +9,7 @@ import type { Bodies, TeamType } from "../src/crypto/bodies.ts"
 import type { Bytes } from "../src/crypto/bytes.ts"
 import { compare, hex, random } from "../src/crypto/bytes.ts"
 import { decode, encode } from "../src/crypto/cbor.ts"
-import { Dek, IdentityKey, Keyring } from "../src/crypto/keys.ts"
+import { BoxKey, Dek, IdentityKey, Keyring } from "../src/crypto/keys.ts"
 import type { Head, Parsed } from "../src/crypto/links.ts"
 import { parseSigned, signLink } from "../src/crypto/links.ts"
 import { pad, partCommitment, revisionHash, sealPart } from "../src/crypto/parts.ts"
@@ -31,17 +31,23 @@ interface Begun {
     readonly first: Parsed<"change">
 }
 
-/** The keys that the core draws while `run` runs; it gives them to nobody. */
+/** Copies of the keys that the core draws while `run` runs: it gives them to nobody, and wipes its own. */
 async function withKeys<T>(run: (keyrings: Keyring[], deks: Dek[]) => Promise<T>): Promise<T> {
     const [makeKeyring, makeDek] = [Keyring.generate, Dek.generate]
     const keyrings: Keyring[] = []
     const deks: Dek[] = []
-    const kept = <K>(list: K[], one: K): K => {
-        list.push(one)
-        return one
+    const twice = <K>(list: K[], make: () => K): K => {
+        list.push(make())
+        return make()
     }
-    Keyring.generate = () => kept(keyrings, makeKeyring())
-    Dek.generate = () => kept(deks, makeDek())
+    Keyring.generate = () => {
+        const [identity, box] = [random(32), random(32)]
+        return twice(keyrings, () => new Keyring(new IdentityKey(identity.slice()), new BoxKey(box.slice())))
+    }
+    Dek.generate = () => {
+        const key = random(32)
+        return twice(deks, () => new Dek(key.slice()))
+    }
     try {
         return await run(keyrings, deks)
     } finally {
