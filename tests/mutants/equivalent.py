@@ -10,12 +10,28 @@ from typing import Final
 _FOLD_AGAIN = "said early, to whom may not write; the fold refuses the same link by the same rule"
 _TYPE = "for the type checker: the fold, which has judged the link before, refuses it"
 _SESSION = "a handle is bound to its session, and signing in makes another session"
+_SIZE = (
+    "a bound on work alone: every field has its length, so whatever is longer fits no shape either"
+)
 _NOBODY = "whoever is not signed in has no id, so the query after it finds no row: the same answer"
 
 EQUIVALENT: Final[dict[str, str]] = {
     "vaults/crypto/cbor.py _map CborError": (
         "a key that is no text is then read as an empty one, which is not greater than any before"
     ),
+    "vaults/crypto/grants.py _decoded T7.parse": _SIZE,
+    "static/src/crypto/grants.ts parseGrant T7.parse": _SIZE,
+    "static/src/crypto/links.ts parseAccept T10.accept": _SIZE,
+    "static/src/crypto/cbor.ts Reader.#take T1.cbor": (
+        "what is cut short is then found at the end, where the bytes do not come out even"
+    ),
+    "static/src/crypto/cbor.ts Reader.#argument T1.cbor": (
+        "a number of sixteen bytes or more is refused by the next check: not the shortest head"
+    ),
+    "static/src/crypto/parts.ts checkPart R7.open": (
+        "the next step throws on nothing, and everything it throws is the same refusal"
+    ),
+    "static/src/chain/pins.ts decodePins R17.bundle": "what is no CBOR has no shape: the next check",
     "vaults/services/changes.py _check_shape T15.right": _FOLD_AGAIN,
     "vaults/services/changes.py _ground not_found": (
         "the access function has just read the vault, and no request deletes one"

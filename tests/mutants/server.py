@@ -25,7 +25,8 @@ from tests.mutants.checks import Check, install, named
 CHECKS = install()
 
 CHEAP = ("tests/crypto/", "tests/accounts/test_team_chain.py", "tests/vaults/test_vault_chain.py")
-PATIENCE = 60  # seconds for one case
+# Seconds for a case: to pass with every check in place, and what it may take longer without one.
+PATIENCE, MORE = 600, 60
 ANCHOR = Path(__file__).with_name("test_anchor.py")
 
 # No shrinking and no memory: that a case fails is all that is asked.
@@ -52,12 +53,12 @@ def tell(**message: Any) -> None:
 
 
 @contextmanager
-def _patience() -> Iterator[None]:
+def _patience(seconds: float) -> Iterator[None]:
     def stop(*_: object) -> None:
         raise CaseTimeoutError
 
     former = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
@@ -65,10 +66,10 @@ def _patience() -> Iterator[None]:
         signal.signal(signal.SIGALRM, former)
 
 
-def _failure(item: pytest.Item, anchor: pytest.Item) -> str:
+def _failure(item: pytest.Item, anchor: pytest.Item, seconds: float) -> str:
     """Run a case; return what failed, or nothing."""
     try:
-        with _patience():
+        with _patience(seconds):
             reports = runtestprotocol(item, log=False, nextitem=anchor)
     except CaseTimeoutError:
         return "took too long"
@@ -79,7 +80,7 @@ def _recorded(item: pytest.Item, anchor: pytest.Item) -> Case:
     """Run a case as it is, and note which checks refused something in it."""
     switch.fired.clear()
     start = time.monotonic()
-    failure = _failure(item, anchor)
+    failure = _failure(item, anchor, PATIENCE)
     if failure:
         raise RuntimeError(f"fails with every check in place: {item.nodeid}\n{failure}")
     return Case(item, time.monotonic() - start, frozenset(switch.fired))
@@ -91,7 +92,7 @@ def _catcher(check: Check, cases: list[Case], anchor: pytest.Item) -> Case | Non
     for case in sorted(reaching, key=lambda case: case.seconds):
         switch.off = check.number
         try:
-            failed = _failure(case.item, anchor)
+            failed = _failure(case.item, anchor, MORE + 10 * case.seconds)
         finally:
             switch.off = None
         if failed:
