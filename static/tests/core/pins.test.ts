@@ -231,4 +231,27 @@ describe("pins", () => {
         expect(server.stored.counter).toBe(2)
         expect(() => book.checkTeam(hex(team), chain(5))).toThrow("T4.fork")
     })
+
+    it("of one vault id in two teams each copy keeps its own, and neither is refused", async () => {
+        const vault = random(16)
+        const of = (owner: Uint8Array<ArrayBuffer>) => ({ hash: random(32), seq: 1, team: owner, vault })
+        const copy = async (counter: number, owner: Uint8Array<ArrayBuffer>) => {
+            const vaults = new Map([[hex(vault), of(owner)]])
+            const bytes = encodePins({ serverKey: me.serverKey, teams: new Map(), vaults })
+            const blob = await seal(me.amk, "coffret/pins/v1", { account: me.account, counter }, bytes)
+            return { counter, blob }
+        }
+        const [server, store] = [new PinServer(), new MemoryStore()]
+        const mine = await copy(1, team)
+        await store.put(`pins/${hex(me.account)}`, encode({ ...mine, others: [] }))
+        const book = bookOn(server, store, null)
+        server.stored = await copy(2, random(16))
+        await book.load(server.stored as Awaited<ReturnType<typeof blobOf>>)
+        refusals.length = 0
+        await book.keep()
+        await book.upload()
+        expect(refusals).toEqual([])
+        expect(book.teamOf(hex(vault))).toBe(hex(team))
+        expect((await stored(store)).others).toHaveLength(1)
+    })
 })

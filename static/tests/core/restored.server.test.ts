@@ -84,6 +84,18 @@ describe("after a backup was restored", { timeout: 60_000, sequential: true }, (
 
     afterAll(() => serving.stop(), 30_000)
 
+    it("who joined was told so, and of the key, once", async () => {
+        expect(ben.notices.filter((code) => code === "joined" || code === "key_arrived")).toEqual([
+            "joined",
+            "key_arrived",
+        ])
+        await ben.core.syncNow()
+        await ben.core.lock()
+        ben = await visit("ben")
+        expect(ben.notices).not.toContain("joined")
+        expect(ben.notices).not.toContain("key_arrived")
+    })
+
     it("everything that was signed since is lost there, and Ben is away", async () => {
         await ana.core.saveItem(vault, first, 1, note("Ana's"), body("by Ana, lost"))
         await ben.core.syncNow()
@@ -162,5 +174,17 @@ describe("after a backup was restored", { timeout: 60_000, sequential: true }, (
         expect(await fresh.core.openItem(vault, first)).toMatchObject({ details: body("under the new key") })
         const vaults = ana.team().vaults.map(({ name, state }) => [name, state])
         expect(vaults).toContainEqual(["A newer one", "ready"])
+    })
+
+    it("who was taken out is told so, once", async () => {
+        const member = ana.team().members.find(({ name }) => name === "Ben")?.id as string
+        await ana.core.removeMember(team, member)
+        await ben.core.syncNow()
+        expect(ben.notices.filter((code) => code === "removed")).toEqual(["removed"])
+        await ben.core.syncNow()
+        await ben.core.lock()
+        const later = await visit("ben")
+        expect(later.notices).not.toContain("removed")
+        expect(later.team().state).toBe("waiting")
     })
 })
