@@ -227,6 +227,11 @@ export class World {
         })
         await visitor.look()
         if (visitor.refusals.length > 0) throw new Error(`an honest server is refused: ${visitor.refusals}`)
+        // Two looks at once at the sign-up made one vault, not two.
+        const personal = [...visitor.context.books.teams.values()].filter(
+            (team) => team.state.kind === "personal",
+        )
+        if (personal.length !== 1 || personal[0]?.vaults.size !== 1) throw new Error("not one personal vault")
         somebody.member = this.#member(somebody.name as Name)
         for (const team of visitor.context.books.teams.values())
             for (const { ring } of team.vaults.values())
