@@ -10,7 +10,7 @@ from typing import Final
 _FOLD_AGAIN = "said early, to whom may not write; the fold refuses the same link by the same rule"
 _TYPE = "for the type checker: the fold, which has judged the link before, refuses it"
 _SESSION = "a handle is bound to its session, and signing in makes another session"
-_SIZE = (
+_SIZE = "bounds the work: each field has its length, so what is longer fits no shape either"
     "a bound on work alone: every field has its length, so whatever is longer fits no shape either"
 )
 _NOBODY = "whoever is not signed in has no id, so the query after it finds no row: the same answer"
@@ -31,7 +31,9 @@ EQUIVALENT: Final[dict[str, str]] = {
     "static/src/crypto/parts.ts checkPart R7.open": (
         "the next step throws on nothing, and everything it throws is the same refusal"
     ),
-    "static/src/chain/pins.ts decodePins R17.bundle": "what is no CBOR has no shape: the next check",
+    "static/src/chain/pins.ts decodePins R17.bundle": (
+        "what is no CBOR has no shape, which the next check says in the same way"
+    ),
     "vaults/services/changes.py _check_shape T15.right": _FOLD_AGAIN,
     "vaults/services/changes.py _ground not_found": (
         "the access function has just read the vault, and no request deletes one"
