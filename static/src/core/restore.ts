@@ -108,7 +108,12 @@ export class Restore {
         const genesis = pieceAt(pieces, team.state.hashes, 0)?.genesis ?? null
         if (genesis === null || this.#refused.has(team.id)) return 0
         this.#refused.add(team.id)
-        return (await this.#isTaken(() => server.callBytes("POST", "teams", genesis))) === "taken" ? 1 : 0
+        // 200: it is there, and I was taken out of it. Then nothing was given back.
+        let isNew = false
+        await this.#isTaken(async () => {
+            isNew = (await server.raw("POST", "teams", genesis)).status === 201
+        })
+        return isNew ? 1 : 0
     }
 
     /** True if the link stands there now. */
