@@ -138,12 +138,14 @@ def _conclude(halves: list[Half], pattern: str, report: Report) -> int:
     open_ones = [named for place, named in alive if place not in EQUIVALENT]
     for named in open_ones:
         report.say(f"{named} → SURVIVED")
-    stale = [] if pattern else sorted(EQUIVALENT.keys() - set(excused))
+    failed = any(half.failed for half in halves)
+    stale = [] if pattern or failed else sorted(EQUIVALENT.keys() - set(excused))
     for place in stale:
         report.say(f"{place} → stands among the equivalent, and did not survive")
     caught = sum(len(half.caught) for half in halves)
-    failed = any(half.failed for half in halves)
-    report.say(f"{caught} of {caught + len(open_ones)} caught, {len(excused)} cannot show")
+    # What a half that broke off never tried is not caught.
+    checks = sum(len(half.checks) for half in halves) - len(excused)
+    report.say(f"{caught} of {checks} caught, {len(excused)} cannot show")
     return 1 if open_ones or stale or failed else 0
 
 

@@ -11,8 +11,6 @@ _FOLD_AGAIN = "said early, to whom may not write; the fold refuses the same link
 _TYPE = "for the type checker: the fold, which has judged the link before, refuses it"
 _SESSION = "a handle is bound to its session, and signing in makes another session"
 _SIZE = "bounds the work: each field has its length, so what is longer fits no shape either"
-    "a bound on work alone: every field has its length, so whatever is longer fits no shape either"
-)
 _NOBODY = "whoever is not signed in has no id, so the query after it finds no row: the same answer"
 
 EQUIVALENT: Final[dict[str, str]] = {

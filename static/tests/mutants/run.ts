@@ -8,7 +8,7 @@ import { scan, switches } from "./switches.ts"
 const ROOT = new URL("../..", import.meta.url).pathname
 const SETUP = "tests/mutants/setup.ts"
 const NONE = -1
-const PATIENCE = 60_000 // ms for one case
+const PATIENCE = 600_000 // ms for one case
 
 /** Cheapest first; a check that is caught in one is not tried in the next. */
 const SUITES: readonly {

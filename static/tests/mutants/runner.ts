@@ -4,6 +4,7 @@ import { VitestTestRunner } from "vitest/runners"
 import { getFn } from "vitest/suite"
 
 const NONE = -1
+const QUICK = 2_000 // ms: what takes longer tries thousands of cases, and is not run again for each check
 
 type Run = () => unknown
 
@@ -13,10 +14,13 @@ export default class MutantRunner extends VitestTestRunner {
     async runTask(test: RunnerTestCase): Promise<void> {
         const switches = globalThis.__switches
         const run = getFn(test as never) as Run
+        const start = performance.now()
         await run()
+        const isQuick = performance.now() - start < QUICK
         const fired = [...switches.fired]
         switches.fired.clear()
-        const open = switches.off === NONE ? fired.filter((number) => !this.#caught.has(number)) : []
+        const isFirst = switches.off === NONE && isQuick
+        const open = isFirst ? fired.filter((number) => !this.#caught.has(number)) : []
         const caught: number[] = []
         for (const number of open) {
             switches.off = number
