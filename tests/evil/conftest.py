@@ -27,7 +27,7 @@ def honest_product(liar: LyingServer) -> Iterator[Product]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cast(honest_product: Product) -> Iterator[Cast]:
     """The accounts that play every founder and colleague."""
     made = Cast(honest_product, 4)

@@ -8,10 +8,12 @@ from tests.evil.proxy import Sent
 
 # What adds to chains or hands out keys. A report that a grant does not open carries neither.
 KEY_BEARING = r"(links|grants|hold|vaults/[^/]+/(changes|olds))"
+LEAST = 9  # bytes of a secret that is looked for: shorter ones occur by chance
 
 
 def leaked(sent: Sequence[Sent], secrets: Mapping[str, bytes]) -> list[str]:
     """Name the secrets that any of the requests holds in any form; never their values."""
+    assert all(len(secret) >= LEAST for secret in secrets.values())
     everything = b"\n".join(each.everything for each in sent)
     return [name for name, secret in secrets.items() if any(f in everything for f in forms(secret))]
 

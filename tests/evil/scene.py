@@ -16,6 +16,7 @@ from tests.evil.sync import Change, more_team_links, more_vault_links, telling
 from tests.evil.team import Cast, Keys, Sealed, Team, second_device
 from tests.evil.victim import Victim
 from tests.product import Product
+from vaults.crypto import cbor
 
 SETTLED = 2  # rounds after a refusal in which nothing may leave
 SETTLING = 50  # ms in which an answer is worked in
@@ -74,19 +75,29 @@ class Scene:
 
     def refuses(self, team: Team, refusal: str) -> None:
         """The client looks, shows the refusal, and sends nothing of the team from then on."""
+        since = len(self.liar.sent)
         self.victim.look()
-        self.stopped(team, refusal)
+        self.stopped(team, refusal, since)
 
-    def stopped(self, team: Team, refusal: str) -> None:
-        """The page shows the refusal; no key and no link of the team leaves after it."""
-        before = len(self.liar.sent)
-        self.victim.expect_refusal(refusal)
-        self.silent(team, before)
+    def stopped(
+        self, team: Team, refusal: str, since: int | None = None, *, asked: bool = False
+    ) -> None:
+        """The page shows the refusal; no key and no link of the team leaves.
+
+        Args:
+            team: what it is about.
+            refusal: its id.
+            since: from this request on; by default, from the refusal on.
+            asked: the person asked for what is refused.
+        """
+        self.victim.expect_refusal(refusal, asked=asked)
+        self.silent(team, len(self.liar.sent) if since is None else since)
 
     def silent(self, team: Team, since: int) -> None:
         """Give the client time to betray something, and see that it does not."""
         self.rounds(SETTLED)
-        assert written(self.liar.sent[since:], team.path) == []
+        left = written(self.liar.sent[since:], team.path)
+        assert left == [], left
         self.no_leak(team)
 
     def no_leak(self, team: Team) -> None:
@@ -96,7 +107,14 @@ class Scene:
             "identity": self.keys.identity,
             "box key": self.keys.box,
         }
-        assert leaked(self.liar.sent[self.begun :], secrets) == []
+        found = leaked(self.liar.sent[self.begun :], secrets)
+        assert found == [], found
+
+    def sealed_to(self, team: Team) -> set[bytes]:
+        """Whom the victim's browser sealed the team's keys to, in this case, by fingerprint."""
+        sent = self.liar.sent[self.begun :]
+        given = [each.value()["grants"] for each in sent if each.path == f"{team.path}grants"]
+        return {cbor.loads(row["grant"])["to"] for rows in given for row in rows}
 
     def rounds(self, number: int) -> None:
         """Have the client look several times, one after the other."""
@@ -130,6 +148,16 @@ class Scene:
         self.victim.relock()
         self.victim.expect_no_refusal()
         self.honest(team, "After the lie")
+
+    def leaves(self, team: Team) -> None:
+        """End a team whose own history keeps something that is refused at every visit."""
+        self.no_leak(team)
+        team.catch_up()
+        assert team.server_heads() == team.own_heads()
+        team.remove(team.founder, team.victim)
+        self.rounds(1)
+        self.victim.relock()
+        self.victim.expect_no_refusal()
 
     # Lies in the sync.
 

@@ -17,6 +17,7 @@ from nacl.signing import SigningKey
 from tests.bench.client import Client
 from tests.bench.people import Session, new_account
 from tests.chains import Invitation, Person, TeamBuilder
+from tests.evil.leaks import LEAST
 from tests.product import Product
 from tests.world import World
 from vaults.crypto import cbor
@@ -25,6 +26,7 @@ from vaults.crypto.links import parse_signed
 from vaults.crypto.parts import pad, part_commitment, revision_hash, seal_part
 from vaults.crypto.profile import commitment
 
+NOTE = "nobody but us reads this"
 _numbers = itertools.count(1)
 
 
@@ -53,7 +55,7 @@ class Content(NamedTuple):
     item: bytes
     revision: int
     title: str
-    note: str = ""
+    note: str = NOTE
 
 
 class Sealed(NamedTuple):
@@ -105,7 +107,8 @@ class Cast:
         ]
 
     def anew(self) -> list[Account]:
-        """The accounts, in their order, for another team."""
+        """The accounts for another team. They take turns in founding: one may not found many."""
+        self.accounts.append(self.accounts.pop(0))
         return list(self.accounts)
 
     def close(self) -> None:
@@ -171,6 +174,8 @@ class Team(World):
         self.push(self.founder)
         if via == "link" and vaults and with_keys:
             self.give(person, *vaults)
+            if person.account != self.keys.account:
+                self.report(person, self.founder, *vaults)
         return person
 
     def asked(
@@ -193,6 +198,13 @@ class Team(World):
         answer = self.post(actor, "grants", {"grants": grants})
         assert answer.status_code == 200, answer.content
 
+    def report(self, person: Person, sender: Person, *vaults: bytes) -> None:
+        """Say that somebody's keys of vaults open, as their client does."""
+        epochs = {vault: self.team.state.vaults[vault].epoch for vault in vaults}
+        opened = [{"vault": vault, "epoch": epochs[vault], "from": sender.fp} for vault in vaults]
+        answer = self.post(person, "grants/reports", {"opened": opened, "broken": []})
+        assert answer.status_code < 300, answer.content
+
     # Vaults and items.
 
     def new_vault(self, title: str, actor: Person | None = None) -> bytes:
@@ -206,6 +218,7 @@ class Team(World):
         answer = self.post(actor, "links", body)
         assert answer.status_code == 201, answer.content
         self.team.append_change(vault, made.link)
+        self.report(actor, actor, vault)
         return vault
 
     def sealed(
@@ -228,7 +241,7 @@ class Team(World):
             entries[content.item] = (content.revision, hashed)
             rows.append([content.item, content.revision, epoch, actor.member])
             rows[-1] += [blob["c_details"], blob["overview"]]
-            self.texts += [text for text in (content.title, content.note) if text]
+            self.texts += [text for text in content[2:] if len(text) >= LEAST]
         link = self.team.sign_change(actor, vault, entries, **fields)
         return Sealed(link, blobs, rows)
 
@@ -262,7 +275,7 @@ class Team(World):
         return {**seals, "c_details": commits[1]}, revision_hash(*commits)
 
     def write_items(
-        self, vault: bytes, *titles: str, actor: Person | None = None, note: str = ""
+        self, vault: bytes, *titles: str, actor: Person | None = None, note: str = NOTE
     ) -> list[bytes]:
         """Write new items in one change; return their ids, in the order of the titles."""
         items = [self.item() for _ in titles]
@@ -286,6 +299,13 @@ class Team(World):
         self.team.append_change(vault, change.link)
 
     # What the server has.
+
+    def told_to_founder(self) -> dict[str, Any]:
+        """The record of this team, as the server tells it to the founder."""
+        rows = self.sync(self.founder, ["teams"])
+        mine = (row[1] for row in rows if row[0] == "team" and row[1]["team"] == self.id.bytes)
+        found: dict[str, Any] = next(mine)
+        return found
 
     def server_heads(self) -> dict[bytes, tuple[int, bytes]]:
         """The heads of this team and its vaults, as the server tells the founder."""

@@ -49,6 +49,11 @@ class Victim(Person):
         """Have the client look at the server now."""
         self.page.evaluate(COME_BACK)
 
+    def open_invitation(self, fragment: str) -> None:
+        """Follow an invitation's link without a load."""
+        self.go("/join")
+        self.page.evaluate("(fragment) => { location.hash = fragment }", fragment)
+
     def relock(self) -> None:
         """Lock and unlock: all that is only remembered in memory is gone."""
         self.lock()
@@ -92,9 +97,17 @@ class Victim(Person):
         """What marks the page of a refusal."""
         return self.page.locator(".badge-danger", has_text="Refused")
 
-    def expect_refusal(self, refusal: str) -> None:
-        """Expect the page of this refusal, and on it that nothing was sent; leave it again."""
-        self.open_refusal()
+    def expect_refusal(self, refusal: str, *, asked: bool = False) -> None:
+        """Expect the page of this refusal, and on it that nothing was sent; leave it again.
+
+        Args:
+            refusal: its id.
+            asked: the person asked for what is refused, so its page comes by itself.
+        """
+        if asked:
+            expect(self.badge).to_be_visible(timeout=SLOW)
+        else:
+            self.open_refusal()
         expect(self.page.get_by_text(f"code {refusal}")).to_be_visible()
         expect(self.page.get_by_text("Nothing was sent", exact=True)).to_be_visible()
         self.button("Back")

@@ -203,7 +203,9 @@ function vaultView(vault: VaultBook): VaultView {
 function stateOf(vault: VaultBook): VaultView["state"] {
     if (vault.refusal !== null || vault.team.isFrozen) return "refused"
     if (vault.isWaiting) return "waiting"
-    return vault.right !== NONE && vault.dek === undefined ? "waiting_for_key" : "ready"
+    if (vault.right === NONE || vault.dek !== undefined) return "ready"
+    // A key that came and is no good is stepped over by the next write, so nothing is waited for.
+    return vault.mayWrite && vault.hasBrokenGrant ? "ready" : "waiting_for_key"
 }
 
 function holdersOf(vault: VaultBook): VaultView["holders"] {
