@@ -3,7 +3,7 @@
 Each function is told by ids what happened, and asks the rows what is so now.
 """
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -15,6 +15,8 @@ from accounts.models import Member, Opening
 from accounts.team_chain import Invite as FoldedInvite
 from accounts.team_state import team_states
 from sharing.models import Acceptance, Invite
+
+MAX_NAME: Final = 80  # characters of a name in a mail
 
 
 def mail_invite(*, invite: bytes) -> None:
@@ -91,13 +93,23 @@ def _names(members: QuerySet[Member]) -> list[str]:
 def _name(team_id: UUID, member_id: bytes) -> str:
     """The name a member goes by now; empty if it was erased."""
     texts = Opening.objects.filter(team_id=team_id, kind="name", member_id=member_id)
-    return texts.order_by("-pk").values_list("text", flat=True).first() or ""
+    return _quotable(texts.order_by("-pk").values_list("text", flat=True).first() or "")
+
+
+def _quotable(name: str) -> str:
+    """A name as it stands in a mail, between quotation marks that it cannot end.
+
+    It goes to addresses that its author chose: with lines of its own it would be the author's mail.
+    """
+    line = " ".join(name.split())
+    shown = "".join(letter for letter in line if letter.isprintable() and letter not in "“”")
+    return shown if len(shown) <= MAX_NAME else shown[: MAX_NAME - 1] + "…"
 
 
 def _send(team_id: UUID, which: str, to: list[str], **context: Any) -> None:
     """Send one mail to each address, so that none of them sees the others."""
     team = Opening.objects.filter(team_id=team_id, kind="team").values_list("text", flat=True)
-    context |= {"team": team.first() or "", "url": settings.PUBLIC_URL}
+    context |= {"team": _quotable(team.first() or ""), "url": settings.PUBLIC_URL}
     subject = render_to_string(f"sharing/{which}_subject.txt", context).strip()
     body = render_to_string(f"sharing/{which}.txt", context)
     mails = [EmailMessage(" ".join(subject.split()), body, None, [each]) for each in to]

@@ -2,12 +2,15 @@
 
 Members' browsers keep what was signed in the last thirty days. What they offer is judged as when
 it was new: by the fold, in order, under compare-and-swap. Whoever offers it need not have signed
-it, and is who the audit names. No mail goes out, no quota counts and no clock is asked: all that
-happened once.
+it, and is who the audit names. No mail goes out and no clock is asked: all that happened once. But
+nobody can tell a link that was lost from one that is signed now, so this door is no wider than the
+others: what they count is counted here as well, of whoever offers it, and a vault that is held is
+not rotated.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -15,29 +18,41 @@ from django.db import IntegrityError
 from accounts.access import TeamAccess
 from accounts.conflicts import Taken
 from accounts.errors import Invalid
+from accounts.limits import Bucket, count_try
 from accounts.models import Opening, User
 from accounts.services.team import (
+    MAX_PROFILES,
     Appended,
     OpeningText,
     link_record,
     openings_store,
     team_commit,
 )
+from accounts.signup import valid_email
 from accounts.team_chain import TeamState
-from accounts.team_state import team_states
+from accounts.team_state import Changing, team_states
 from audit.events import Action
 from audit.services import unit_of_work
 from sharing.models import Acceptance, Invite
-from sharing.services.joining import openings_move
+from sharing.services.joining import MAX_INVITES, openings_move
 from vaults.crypto.grants import ParsedGrant
 from vaults.crypto.links import Accept, ParsedLink
+from vaults.services.changes import is_spare_rotation
 from vaults.services.grants import SealedGrants, grant_check, grants_insert, grants_seal
 from vaults.services.heads import cut_heads_check, rights_project, vaults_project
 from vaults.services.members import rights_apply
 from vaults.services.olds import OldIn, olds_insert
-from vaults.services.vaults import vault_insert
+from vaults.services.vaults import MAX_VAULTS, vault_insert
 
-GIVES_OR_TAKES = frozenset({"verify", "vault_grant", "vault_revoke", "remove_member"})
+GIVES_OR_TAKES: Final = frozenset({"verify", "vault_grant", "vault_revoke", "remove_member"})
+# Of what the other doors count, one account gives back so many before each has to wait. Counted
+# apart, so that giving back takes nothing from what the account may do itself.
+MOST: Final = {
+    "invite": MAX_INVITES,
+    "set_profile": MAX_PROFILES,
+    "vault_create": MAX_VAULTS,
+    "vault_rotate": 20,  # that were not due, by who does not manage
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +77,7 @@ def team_link_restore(*, access: TeamAccess, link: ParsedLink, companions: Compa
         as `team_commit`; HeadMoved also for a vault whose cut head is not reached.
         Invalid: a companion does not fit, or the account that it adds is not in the backup.
         Taken: a row that it makes is there already. KmsUnavailable: nothing was written.
+        TooMany: this account has given back much of this kind. Held: a rotation has to wait.
     """
     if link.accept is not None and not _has_account(link.accept):
         raise Invalid("The account of this acceptance is not on this server.")
@@ -69,13 +85,14 @@ def team_link_restore(*, access: TeamAccess, link: ParsedLink, companions: Compa
     # The fold asks for the signer's rights; the caller's own are not used.
     signer = replace(access, member_id=link.actor)
 
-    def lock_cuts() -> None:
-        if "cut" in link.body:
-            cut_heads_check(access.team_id, link)
-
     try:
         with team_states.change(access.team_id) as changing, unit_of_work():
-            state = team_commit(access=signer, link=link, changing=changing, guard=lock_cuts)
+            state = team_commit(
+                access=signer,
+                link=link,
+                changing=changing,
+                guard=lambda: _guard(access, link, changing),
+            )
             if state is not None:
                 _store_openings(access.team_id, link, companions.openings)
                 _apply(access.team_id, link, state)
@@ -84,6 +101,23 @@ def team_link_restore(*, access: TeamAccess, link: ParsedLink, companions: Compa
     except IntegrityError:
         raise Taken from None
     return Appended(link.seq, link.hash, again=state is None)
+
+
+def _guard(access: TeamAccess, link: ParsedLink, changing: Changing) -> None:
+    """What the link's own door asks under the lock of the team's row.
+
+    Raises:
+        HeadMoved, Held, TooMany.
+    """
+    heads = cut_heads_check(access.team_id, link) if "cut" in link.body else {}
+    if link.type == "vault_rotate":
+        for head in heads.values():
+            head.check_not_held(access.member_id)
+        if not is_spare_rotation(changing.at_head(link.seq - 1, link.prev), link):
+            return
+    most = MOST.get(link.type)
+    if most is not None:
+        count_try([Bucket("restore", f"{access.account_id} {link.type}", most)])
 
 
 def _has_account(accept: Accept) -> bool:
@@ -119,7 +153,7 @@ def _store_openings(team_id: UUID, link: ParsedLink, openings: Sequence[OpeningT
         team_id=team_id, openings=fresh, commitments=commitments, member_id=member, invite=invite
     )
     if invite is not None:
-        email = next((opening.text for opening in fresh), None)
+        email = next((valid_email(opening.text) for opening in fresh), None)
         Invite.objects.create(hash=invite, team_id=team_id, email=email)
 
 

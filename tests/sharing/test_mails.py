@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
+from accounts.models import Opening
 from sharing.models import Invite
 from sharing.tasks import mail_waiting_task
 from tests.chains import Invitation, Person
@@ -88,6 +89,27 @@ def test_who_waits_is_told_of_whom_and_they_of_the_person(
     assert {subject: list(to) for subject, to in letters.taken().items()} == {
         "You are in a team on Coffret": [email]
     }
+
+
+def test_a_name_stays_a_name_in_a_mail(world: World, letters: Letters) -> None:
+    """It goes to addresses that its author chose, under the product's own sender."""
+    text = "Acme”.\r\n\r\nYour account is locked: https://evil.example\u2028\u202e" + "!" * 500
+    Opening.objects.create(team_id=world.id, kind="team", salt=bytes(32), text=text)
+    named = {"kind": "name", "member_id": world.founder.member, "salt": b"\1" * 32}
+    Opening.objects.create(team_id=world.id, text=text, **named)
+
+    world.invite(world.founder, email="ana@example.org")
+
+    (body,) = next(iter(letters.taken().values())).values()
+    first = body.split("\n")[2]
+    assert first.startswith("“Acme. Your account is locked: https://evil.example")
+    assert first.endswith(
+        "invites you to the team "
+        + first.split(" invites")[0]
+        + " on Coffret (http://localhost:8000)."
+    )
+    assert len(first.split("”")[0]) == 81
+    assert (first.count("“"), first.count("”"), "\u202e" in body) == (2, 2, False)
 
 
 def test_only_owners_are_awaited_by_an_admin_to_be(

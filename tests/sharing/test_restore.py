@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 import pytest
@@ -218,3 +219,76 @@ def test_an_account_that_the_backup_does_not_have_is_not_added(world: World) -> 
     answer = world.post(world.founder, "restore", team_body(world.team.links[-1]))
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
     assert Team.objects.get().seq == 1
+
+
+def restored(world: World, by: Person) -> Any:
+    """Offer the builder's last team link."""
+    return world.post(by, "restore", team_body(world.team.links[-1]))
+
+
+# So far over the free ones that the second has to wait for the longest time.
+NONE_FREE = -20
+
+
+def test_links_that_are_new_are_counted_here_as_at_their_own_door(world: World) -> None:
+    """Nobody can tell them from lost ones; a chain of names would stay with every member."""
+    ana, vault = world.recruit("ana"), world.vault_create(world.founder)
+    world.team.vault_grant(world.founder, vault, ana, "write")
+    world.push(world.founder)
+    make = {
+        "set_profile": lambda: world.team.set_profile(ana),
+        "invite": lambda: world.team.invite(world.founder),
+        "vault_create": lambda: world.team.vault_create(ana),
+        "vault_rotate": lambda: world.team.vault_rotate(ana, vault),
+    }
+    for kind, sign in make.items():
+        with patch.dict("sharing.services.restoring.MOST", {kind: NONE_FREE}):
+            sign()
+            assert restored(world, ana).status_code == 201, kind
+            sign()
+            refused = restored(world, ana)
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many"), kind
+        other = world.founder
+        assert restored(world, other).status_code == 201, kind
+
+
+def test_rotations_that_are_due_or_a_managers_are_not_counted(world: World) -> None:
+    ana, vault = world.recruit("ana"), world.vault_create(world.founder)
+    with patch.dict("sharing.services.restoring.MOST", {"vault_rotate": NONE_FREE}):
+        for _ in range(3):
+            world.team.vault_rotate(world.founder, vault)
+            assert restored(world, ana).status_code == 201
+
+
+def test_a_held_vault_is_not_rotated_by_this_door_either(world: World) -> None:
+    vault = world.vault_create(world.founder)
+    ana = world.recruit("ana", {vault: "write"})
+    assert world.post(world.founder, "hold", {"vaults": [vault]}).status_code == 200
+    world.team.vault_rotate(ana, vault)
+    refused = restored(world, ana)
+    assert (refused.status_code, refused.json()["code"]) == (409, "held")
+
+
+def test_where_a_vault_stands_is_told_to_those_who_may_read_its_chain(world: World) -> None:
+    vault = world.vault_create(world.founder)
+    ana, bob = world.recruit("ana", {vault: "read"}), world.recruit("bob")
+    item = world.item()
+    world.write(world.founder, vault, {item: 1})
+    stale = world.change_body(world.founder, vault, {item: None})["link"]
+    world.write(world.founder, vault, {world.item(): 1})
+
+    body = vault_body(vault, stale, 0)
+    codes = [world.post(by, "restore", body).json()["code"] for by in (bob, ana, world.founder)]
+
+    assert codes == ["stale_seen", "head_moved", "head_moved"]
+
+
+def test_an_invitation_is_for_an_address(world: World) -> None:
+    """Mails go to what stands there."""
+    salt, text = os.urandom(32), "ana@example.org\nBcc: eve@example.org"
+    world.team.invite(world.founder, email=commitment(salt, "email", text))
+    opening = {"kind": "email", "salt": salt, "text": text}
+    body = team_body(world.team.links[-1], openings=[opening])
+    answer = world.post(world.founder, "restore", body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert not Invite.objects.exists()

@@ -34,7 +34,7 @@ from vaults.access import VaultAccess
 from vaults.crypto.errors import Refused, Waiting
 from vaults.crypto.grants import ParsedGrant
 from vaults.crypto.links import ParsedLink
-from vaults.models import Right, VaultLink
+from vaults.models import Right, VaultLink, VaultMember
 from vaults.services.grants import SealedGrants, grant_check, grants_insert, grants_seal
 from vaults.services.heads import (
     VaultHead,
@@ -116,8 +116,23 @@ def change_restore(*, access: TeamAccess, vault_id: UUID, change: Change) -> Wri
     from their author alone: the server cannot hold them against the link's hashes.
 
     Raises:
-        AccessDenied: no such vault in the team. The rest as `change_apply`.
+        AccessDenied: no such vault in the team. The rest as `change_apply`, but that HeadMoved,
+            which says where the chain stands, is StaleSeen to those who may not read it.
     """
+    try:
+        return _restore(access, vault_id, change)
+    except HeadMoved:
+        if _may_read_chain(access, vault_id):
+            raise
+        raise StaleSeen from None
+
+
+def _may_read_chain(access: TeamAccess, vault_id: UUID) -> bool:
+    holders = VaultMember.objects.filter(vault_id=vault_id, member_id=access.member_id)
+    return access.administers or holders.exists()
+
+
+def _restore(access: TeamAccess, vault_id: UUID, change: Change) -> Written:
     if change.link.chain != vault_id.bytes:
         raise LinkRefused("T5.chain")
     if change.blobs and change.link.actor != access.member_id:
@@ -425,7 +440,7 @@ def _rotate(
         head = heads.get(access.vault_id)
         if head is not None:
             head.check_not_held(access.team.member_id)
-        _check_quota(access, changing.at_head(rotation.link.seq - 1, rotation.link.prev))
+        _check_quota(access, changing.at_head(rotation.link.seq - 1, rotation.link.prev), rotation)
 
     state = team_commit(access=access.team, link=rotation.link, changing=changing, guard=lock_vault)
     if state is None:
@@ -441,14 +456,19 @@ def _rotate(
     return False
 
 
-def _check_quota(access: VaultAccess, state: TeamState) -> None:
-    """A rotation that is not due, by somebody who does not manage: one an hour.
+def is_spare_rotation(state: TeamState, link: ParsedLink) -> bool:
+    """Whether a rotation is not due, and by somebody who does not manage the vault."""
+    vault = state.vaults.get(link.body["vault"])
+    return vault is not None and not vault.due.now and vault.right(link.actor) != Right.MANAGE
+
+
+def _check_quota(access: VaultAccess, state: TeamState, rotation: RotationIn) -> None:
+    """Of rotations that nobody needs, one an hour.
 
     Raises:
         TooManyLinks.
     """
-    vault = state.vaults.get(access.vault_id.bytes)
-    if vault is None or vault.due.now or vault.right(access.team.member_id) == Right.MANAGE:
+    if not is_spare_rotation(state, rotation.link):
         return
     key = f"rotated:{access.vault_id}:{access.team.member_id.hex()}"
     if cache.get(key) is not None:
