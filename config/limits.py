@@ -5,6 +5,7 @@ A body without a Content-Length is read as empty by Django, so the header decide
 """
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Final
 
 from django.conf import settings
@@ -25,7 +26,8 @@ class BodyLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if content_length(request) >= LARGE_BODY:
+        is_read = response.status_code != HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        if is_read and content_length(request) >= LARGE_BODY:
             give_back()
         return response
 
