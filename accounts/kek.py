@@ -176,18 +176,6 @@ def open_kek_version(team_id: UUID | None, version: int) -> Iterator[OpenedKek]:
         yield opened
 
 
-def seal_row(kind: str, row: bytes, team_id: UUID | None, plaintext: bytes) -> SealedRow:
-    """Seal one row under its owner's current KEK; for many rows use `open_kek` once."""
-    with open_kek(team_id) as kek:
-        return kek.seal(kind, row, plaintext)
-
-
-def open_row(kind: str, row: bytes, team_id: UUID | None, sealed: SealedRow) -> bytearray:
-    """Open one row. Raises as `open_kek`, and DecryptionError."""
-    with open_kek_version(team_id, sealed.kek_version) as kek:
-        return kek.open(kind, row, sealed.blob)
-
-
 def kek_hold_current(team_id: UUID | None, version: int) -> None:
     """Inside a transaction that stores rows sealed under `version`: keep that version alive.
 

@@ -44,11 +44,10 @@ from accounts.tickets import REGISTRATION_SECONDS, session_hash, ticket_issue, t
 from audit.events import Action, Scope
 from audit.services import record, unit_of_work
 from vaults.crypto.keys import SUITE
-from vaults.crypto.seal import NO_TEAM, OVERHEAD
+from vaults.crypto.seal import NO_TEAM
 from vaults.kms import registry
 from vaults.kms.base import KmsUnavailable
 
-WRAP_SIZE: Final = OVERHEAD + 32  # bytes: a sealed AMK
 MAX_EMAIL: Final = 254  # characters, as the rows take
 _SESSION: Final = "signup"
 

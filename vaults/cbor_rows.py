@@ -27,8 +27,6 @@ def head(major: int, number: int) -> bytes:
 
 
 _HEADS: Final = {major: [head(major, n) for n in range(2048)] for major in (_UINT, _BYTES)}
-_UINTS: Final = _HEADS[_UINT]
-_BYTE_HEADS: Final = _HEADS[_BYTES]
 
 
 def _head_of(major: int, number: int) -> bytes:

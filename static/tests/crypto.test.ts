@@ -32,16 +32,7 @@ import {
     KitKey,
     profileCommitment,
 } from "../src/crypto/keys"
-import {
-    openMany,
-    openPart,
-    pad,
-    padme,
-    partCommitment,
-    revisionHash,
-    sealPart,
-    unpad,
-} from "../src/crypto/parts"
+import { openPart, pad, padme, partCommitment, revisionHash, sealPart, unpad } from "../src/crypto/parts"
 import { open, openBatch, SEAL_OVERHEAD, seal } from "../src/crypto/seal"
 import {
     boxSeal,
@@ -465,7 +456,7 @@ describe("parts", () => {
         }
     })
 
-    it("are checked against the author's hash, one by one as in a batch", async () => {
+    it("are checked against the author's hash", async () => {
         const dek = Dek.generate()
         const [overview, details] = [pad(utf8("overview")), pad(utf8("details"))]
         const [c, d] = [partCommitment("overview", overview), partCommitment("details", details)]
@@ -483,9 +474,9 @@ describe("parts", () => {
             { place, blob: await sealPart(dek, place, pad(utf8("overview"))), hash, other: d },
             { place, blob: await sealPart(dek, place, utf8("unpadded")), hash, other: d },
         ]
-        const singly = rows.map((row) => openPart(dek, row.place, row.blob, row).catch((e: unknown) => e))
-        const opened = await openMany(dek, rows)
-        expect(opened).toEqual(await Promise.all(singly))
+        const opened = await Promise.all(
+            rows.map((row) => openPart(dek, row.place, row.blob, row).catch((e: Refused) => e)),
+        )
         const verdicts = opened.map((row) => (row instanceof Refused ? row.refusal : hex(row.text)))
         const [open1, open2, notHash, notOpen] = [
             hex(utf8("overview")),

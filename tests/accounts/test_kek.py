@@ -10,14 +10,13 @@ from django.db import IntegrityError
 
 from accounts.kek import (
     KekMoved,
+    SealedRow,
     kek_flush,
     kek_hold_current,
     kek_insert,
     kek_prepare,
     open_kek,
     open_kek_version,
-    open_row,
-    seal_row,
 )
 from accounts.models import Deployment, Kek
 from accounts.setup import deployment_setup
@@ -29,6 +28,16 @@ from vaults.kms.cache import process_cache
 from vaults.kms.local import MASTER_KEY, set_key_disabled
 
 ROW = bytes(range(16))
+
+
+def seal_row(kind: str, row: bytes, team_id: UUID | None, plaintext: bytes) -> SealedRow:
+    with open_kek(team_id) as kek:
+        return kek.seal(kind, row, plaintext)
+
+
+def open_row(kind: str, row: bytes, team_id: UUID | None, sealed: SealedRow) -> bytearray:
+    with open_kek_version(team_id, sealed.kek_version) as kek:
+        return kek.open(kind, row, sealed.blob)
 
 
 @pytest.fixture

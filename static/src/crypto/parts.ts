@@ -4,7 +4,7 @@ import { concat, equal, random, u32, utf8 } from "./bytes"
 import { DecryptionError, Refused } from "./errors"
 import type { Dek } from "./keys"
 import type { PartPlace } from "./seal"
-import { open, openBatch, seal } from "./seal"
+import { open, seal } from "./seal"
 import { sha256 } from "./sodium"
 
 export type Part = PartPlace["part"]
@@ -87,25 +87,6 @@ export async function openPart(
 ): Promise<OpenedPart> {
     const padded = await open(dek, "coffret/item/v1", place, blob).catch(() => null)
     return checkPart(place.part, padded, check)
-}
-
-export interface PartToOpen extends PartCheck {
-    readonly place: PartPlace
-    readonly blob: Uint8Array
-}
-
-/** Open many parts of one DEK, each with what {@link openPart} gives or says of it. Never rejects. */
-export async function openMany(dek: Dek, rows: readonly PartToOpen[]): Promise<(OpenedPart | Refused)[]> {
-    const batch = rows.map((row) => ({ context: row.place, sealed: row.blob }))
-    const opened = await openBatch(dek, "coffret/item/v1", batch)
-    return rows.map((row, i) => {
-        try {
-            return checkPart(row.place.part, opened[i] ?? null, row)
-        } catch (error) {
-            if (error instanceof Refused) return error
-            throw error
-        }
-    })
 }
 
 function checkPart(part: Part, padded: Bytes | null, check: PartCheck): OpenedPart {

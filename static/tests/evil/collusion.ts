@@ -4,7 +4,7 @@ import { restoreTeam, serialiseTeam } from "../../src/chain/team.ts"
 import { restoreVault, serialiseVault } from "../../src/chain/vault.ts"
 import type { Bodies, TeamType } from "../../src/crypto/bodies.ts"
 import type { Bytes } from "../../src/crypto/bytes.ts"
-import { hex, unhex, utf8 } from "../../src/crypto/bytes.ts"
+import { hex, unhex } from "../../src/crypto/bytes.ts"
 import type { Value } from "../../src/crypto/cbor.ts"
 import { encode } from "../../src/crypto/cbor.ts"
 import type { Keyring } from "../../src/crypto/keys.ts"
@@ -168,5 +168,3 @@ export function nextFields(team: TeamBuilder, by: Person, type: string, body: Va
     const place = { actor: by.member, at: Date.now(), chain: team.id, prev: head, seen: null, seq: seq + 1 }
     return { ...place, body, type, v: 1 }
 }
-
-export const bytesOfText = (text: string): Bytes => utf8(text)
