@@ -7,12 +7,10 @@ import type { Failure } from "../worker/api.ts"
 export const ERRORS = {
     // The server's codes.
     invalid: "This server did not accept the form of this request. Reload the page, then try again.",
-    invalid_body: "This server did not accept the form of this request. Reload the page, then try again.",
     parse_error: "This server could not read this request. Reload the page, then try again.",
     not_signed_in: "Your session has ended. Sign in again; your drafts are kept, sealed, on this device.",
     step_up_needed: "This needs your password again. Enter it, then repeat the step.",
     csrf: "This page is out of date. Reload it, then try again.",
-    denied: "This is not there, or you have no access to it.",
     not_found: "This is not there, or you have no access to it.",
     method_not_allowed:
         "This server does not know this request. Reload the page to get the client that fits it.",
@@ -30,6 +28,8 @@ export const ERRORS = {
     server: "This server reported an error of its own. Try again; if it stays, tell the person who runs it.",
     head_moved: "Somebody else changed this at the same moment. Try again.",
     held: "A removal is being carried out in this vault. Try again in 10 seconds.",
+    conflict: "The state changed at the same moment. Reload the page, then try again.",
+    kek_moved: "This server renewed a key at the same moment. Try again.",
     stale_seen: "Somebody else changed the team at the same moment. Try again.",
     rotation_due: "The vault’s key has to be renewed first. Somebody with write access does that by saving.",
     taken: "This place is already taken. Reload the page, then try again.",
@@ -52,7 +52,6 @@ export const ERRORS = {
     already_member: "You are in this team already. This invitation is not needed.",
     // The client's own.
     offline: "No connection. Your draft is kept, sealed, on this device.",
-    timeout: "This server did not answer in time. Your draft is kept, sealed, on this device.",
     locked: "This browser is locked. Unlock it, then try again.",
     worker: "The part of this page that holds your keys has stopped. Reload the page.",
     unsupported: "This browser cannot run the cryptography that Coffret needs. Update it, then reload.",
@@ -63,7 +62,6 @@ export const ERRORS = {
     frozen: "The team is read-only here, because this browser refused what the server showed.",
     no_right: "You can read this vault, not change it. Somebody who manages it can give you write.",
     no_key: "The key of this vault has not reached you yet. It comes as soon as somebody who manages it is online.",
-    kit_wrong: "This is not the group on your kit.",
     clipboard: "This browser did not let the page copy. Reveal the value and copy it by hand.",
     unknown: "Something went wrong in this browser. Reload the page; your drafts are kept, sealed.",
 } as const satisfies Record<string, string>

@@ -14,20 +14,15 @@ export const NOTICES = {
         "This browser’s storage was emptied while Coffret was open. What was checked is kept again; drafts from before are gone, and what is typed from now on is kept.",
     gave_back: "This server was behind what this browser has seen. This browser gave back what it had kept.",
     caught_up: "This server has caught up with what this browser has seen.",
-    saved: "Saved.",
     sent: "Sent what was waiting.",
     rotated: "The vault has a new key.",
-    grants_sent: "Vault keys were sealed to those who waited for them.",
     draft_kept: "Somebody else saved first. Your draft is kept, sealed, on this device.",
 } as const satisfies Record<string, string>
 
 /** What the worker says it is doing, by code; counts stand beside it. */
 const PROGRESS: Record<string, string> = {
     verify: "Checking the vaults’ logs",
-    open: "Opening",
     rotate: "Sealing a vault’s new key to everybody who holds it",
-    seal: "Sealing",
-    send: "Sending",
 }
 
 export function progressWords(label: string): string {

@@ -1,22 +1,42 @@
 /** Every code has a sentence of its own, and the sentences keep to the rules of the house. */
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { expect, test } from "vitest"
 import { REFUSALS } from "../../src/chain/refusals.ts"
 import { asFailure, ERRORS, errorWords, waitWords } from "../../src/words/errors.ts"
 import { NOTICES, noticeWords } from "../../src/words/notices.ts"
 import { refusalWords } from "../../src/words/refusals.ts"
 
-/** The codes of the server's answers and of the client's core. */
-const CODES = [
-    "invalid parse_error not_signed_in step_up_needed csrf not_found method_not_allowed not_acceptable gone",
-    "too_large unsupported_media_type refused too_many kms_unavailable head_moved held stale_seen rotation_due taken",
-    "counter_moved cred_moved code_wrong code_expired login_failed personal_exists invite_closed invite_other_email",
-    "invite_expired frozen locked no_key no_right offline server waiting worker invalid_body error unavailable",
-].flatMap((line) => line.split(" "))
+/** Every file of the client's code but the words themselves. */
+const SOURCES = readdirSync("src", { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.(ts|svelte)$/.test(name) && !/^words.(errors|notices)\.ts$/.test(name))
+    .map((name) => readFileSync(`src/${name}`, "utf8"))
+    .join("\n")
 
-test.each(CODES)("%s has a sentence", (code) => {
+function found(text: string, pattern: RegExp): string[] {
+    return [...text.matchAll(pattern)].map(([, code]) => code as string)
+}
+
+/** The codes of the server's answers, of which the two last have no description, and of the client's core. */
+const SERVERS = [
+    ...found(readFileSync("../accounts/schema.py", "utf8"), /^ {4}"(\w+)": \(/gm),
+    ...["method_not_allowed", "error"],
+]
+const CORES = [
+    ...found(SOURCES, /CoreFailure\("(\w+)"/g),
+    ...found(SOURCES, /\bensure\([^\n]*, "(\w+)"\)/g),
+    ...["used", "revoked", "dead"].map((state) => `invite_${state}`),
+]
+
+test.each([...new Set([...SERVERS, ...CORES])])("%s has a sentence", (code) => {
     expect(Object.hasOwn(ERRORS, code)).toBe(true)
     expect(errorWords({ code })).not.toBe(ERRORS.unknown)
+})
+
+test("no sentence is for a code that nobody says", () => {
+    const said = (code: string) => new RegExp(`"${code}"|ERRORS\\.${code}\\b`).test(SOURCES)
+    const known = new Set([...SERVERS, ...CORES])
+    expect(Object.keys(ERRORS).filter((code) => !known.has(code) && !said(code))).toEqual([])
+    expect(Object.keys(NOTICES).filter((code) => !said(code))).toEqual([])
 })
 
 test("an unknown code, even one of Object's own names, gets the plain sentence", () => {
