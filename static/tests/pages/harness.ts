@@ -4,7 +4,9 @@ import "../../css/tokens.css"
 import "../../css/components.css"
 import App from "../../src/App.svelte"
 import { session } from "../../src/state/session.svelte.ts"
-import { FakeCore, KIT, TEAM } from "./fake-core.ts"
+import { FakeCore } from "./fake-core.ts"
+import { TEAM } from "./sample-team.ts"
+import { KIT } from "./scenes.ts"
 
 const wanted = new URLSearchParams(location.search)
 const scene = wanted.get("scene") ?? "full"

@@ -1,7 +1,7 @@
 /** Addresses are read back as they were written, and hold ids only. */
 import { expect, test } from "vitest"
 import { formatRoute, parseRoute, type Route, routeTitle } from "../../src/state/route.ts"
-import { hex } from "./fake-core.ts"
+import { hex } from "./sample-team.ts"
 
 const [A, B, C] = [hex(1), hex(2), hex(3)]
 const ROUTES: Route[] = [

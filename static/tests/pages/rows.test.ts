@@ -3,7 +3,7 @@ import { expect, test } from "vitest"
 import { fold, RowIndex } from "../../src/state/rows.ts"
 import { nearest, windowOf } from "../../src/state/window.ts"
 import type { Overview, Row } from "../../src/worker/api.ts"
-import { hex } from "./fake-core.ts"
+import { hex } from "./sample-team.ts"
 
 function row(number: number, title: string, more: Partial<Overview> = {}, vault = hex(1)): Row {
     const overview: Overview = { type: "login", title, tags: [], trash: null, ...more }

@@ -5,7 +5,9 @@ import { fromShown, lineEnds, shown } from "../../src/state/exact.ts"
 import { fromForm, readTags, toForm } from "../../src/state/kinds.ts"
 import { groupsOf, kitFileName, kitText, sameGroup } from "../../src/state/kit.ts"
 import { fingerprint, formatPublic, publicOf, readPublic, sameKey } from "../../src/state/ssh.ts"
-import { FakeCore, hex, KIT, VAULTS } from "./fake-core.ts"
+import { FakeCore } from "./fake-core.ts"
+import { hex, VAULTS } from "./sample-team.ts"
+import { KIT } from "./scenes.ts"
 
 const pairs = (text: string): [string, string][] =>
     parseEnv(text).flatMap((line) =>
