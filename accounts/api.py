@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import keyring, links, login, password, serializers, sessions, signup, unlock
+from accounts.authentication import BrowserSession
 from accounts.device import remember_device
 from accounts.endpoint import Endpoint
 from accounts.kek import deployment_id
@@ -63,9 +64,13 @@ class AccountView(Endpoint):
 
 
 class OpenView(AccountView):
-    """For anybody."""
+    """For anybody; who that is, is found out by what needs to know it."""
 
     permission_classes = (AllowAny,)
+
+    def perform_authentication(self, request: Request) -> None:
+        """Check CSRF, as everywhere. DRF would read the account, which costs a query."""
+        BrowserSession().enforce_csrf(request)
 
 
 class SessionView(OpenView):

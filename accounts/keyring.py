@@ -11,20 +11,25 @@ from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from accounts.errors import Conflict
-from accounts.kek import open_kek_version
-from accounts.models import AccountBlob, User
+from accounts.kek import lend
+from accounts.models import AccountBlob, Kek, User
 from audit.services import unit_of_work
 
 Kind = AccountBlob.Kind
 
-# A row for each blob, and one without if there is none.
-_BUNDLE: Final = """
-    SELECT w.id, w.wrap, w.cred, w.kek_version, w.blob, o.cred, o.suite, b.kind, b.counter, b.blob
+# What `lend` needs of a KEK.
+_KEK: Final = ("id", "deployment_id", "team_id", "version", "blob", "master_key_id", "flushed")
+_KEK_COLUMNS: Final = ", ".join(f"k.{name}" for name in _KEK)
+
+# The KEK that the wrap lies under. A row for each blob, and one without if there is none.
+_BUNDLE: Final = f"""
+    SELECT w.id, w.wrap, w.cred, w.blob, o.cred, o.suite, b.kind, b.counter, b.blob, {_KEK_COLUMNS}
     FROM accounts_amkwrap w
     JOIN accounts_opaquerecord o ON o.account_id = w.account_id
+    JOIN accounts_kek k ON k.team_id IS NULL AND k.version = w.kek_version
     LEFT JOIN accounts_accountblob b ON b.account_id = w.account_id
     WHERE w.account_id = %s AND w.wrap = 'auk'
-"""
+"""  # noqa: S608 - the columns above
 
 
 class CounterMoved(Conflict):
@@ -44,14 +49,14 @@ def bundle_of(user: User) -> dict[str, Any]:
         cursor.execute(_BUNDLE, [user.pk])
         rows = cursor.fetchall()
     if not rows:
-        raise LookupError("an account without its wrap or its record")
-    wrap_id, wrap, wrap_cred, kek_version, sealed, cred, suite = rows[0][:7]
-    with open_kek_version(None, kek_version) as kek:
+        raise LookupError("an account without its wrap, its record or its KEK")
+    wrap_id, wrap, wrap_cred, sealed, cred, suite = rows[0][:6]
+    with lend(Kek.from_db(connection.alias, _KEK, rows[0][9:])) as kek:
         blob = bytes(kek.open("amk", wrap_id.bytes, bytes(sealed)))
         deployment = kek.deployment_id
     blobs = {
         kind: {"counter": counter, "blob": bytes(stored)}
-        for *_wrap, kind, counter, stored in rows
+        for kind, counter, stored in (row[6:9] for row in rows)
         if kind is not None
     }
     return {

@@ -15,8 +15,9 @@ from allauth.account.stages import LoginStage, LoginStageController
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.stages import AuthenticateStage
 from celery import signature
-from django.contrib.auth import logout
-from django.db import transaction
+from django.contrib.auth import SESSION_KEY, logout
+from django.contrib.auth.models import AnonymousUser
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 
 from accounts.codes import code_fits
@@ -37,7 +38,7 @@ from accounts.opaque import (
     synthetic_credential,
     verify_login,
 )
-from accounts.rows import Rows, exists
+from accounts.rows import Rows
 from accounts.tickets import LOGIN_SECONDS, TicketGone, ticket_issue, ticket_take
 from audit.events import Action, Scope
 from audit.services import record, unit_of_work
@@ -52,9 +53,15 @@ _SIGNING_IN: Final = Rows(
     "t.id = %s AND t.is_active AND EXISTS ("
     "SELECT 1 FROM accounts_opaquerecord o WHERE o.account_id = t.id AND o.cred = %s)",
 )
-_VERIFIED: Final = (
-    "SELECT 1 FROM account_emailaddress WHERE user_id = %s AND email = %s AND verified"
-)
+# What the two stages ask, in one statement: whether the address is verified, and which factors.
+_STAGES: Final = """
+    SELECT
+        EXISTS (
+            SELECT 1 FROM account_emailaddress WHERE user_id = u.id AND email = u.email AND verified
+        ),
+        ARRAY(SELECT type FROM mfa_authenticator WHERE user_id = u.id)
+    FROM accounts_user u WHERE u.id = %s
+"""
 
 
 class CodeWrong(Invalid):
@@ -126,8 +133,10 @@ def sign_in(request: HttpRequest, user: User, *, method: str, is_new: bool = Fal
 
     `is_new`: the account was made a moment ago, by this browser.
     """
-    if request.user.is_authenticated:
-        logout(request)  # a sign-in begins a session of its own: the one before it ends
+    if SESSION_KEY in request.session:
+        # A sign-in begins a session of its own: the one before it ends, whoever's it was.
+        request.session.flush()
+        request.user = AnonymousUser()
     user.backend = BACKEND
     record_authentication(request, user, method=method)
     perform_login(request, Login(user=user, email=user.email))
@@ -229,12 +238,21 @@ class EmailCodeStage(LoginStage):  # type: ignore[misc]  # allauth ships no type
     key = "verify_email"
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
-        user = self.login.user
-        if exists(_VERIFIED, user.pk, user.email):
+        if self._verified():
             return None, True
+        user = self.login.user
         self.state["tries"] = 0
         signature("accounts.mail_stage_code", args=(str(user.pk), self.nonce)).delay()
         return HttpResponse(), True
+
+    def _verified(self) -> bool:
+        """Ask for both stages; the user of this request carries the next one's answer to it."""
+        user = self.login.user
+        with connection.cursor() as cursor:
+            cursor.execute(_STAGES, [user.pk])
+            verified, factors = cursor.fetchone()
+        user.factors = frozenset(factors)
+        return bool(verified)
 
     @property
     def nonce(self) -> str:

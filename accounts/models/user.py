@@ -47,6 +47,9 @@ class User(AbstractBaseUser):
     # When the person showed that the recovery kit is kept somewhere.
     kit_saved_at = models.DateTimeField(null=True)
 
+    # The types of the second factors, in a sign-in that has just asked; None stands for not asked.
+    factors: frozenset[str] | None = None
+
     objects: ClassVar[UserManager] = UserManager()
 
     EMAIL_FIELD = "email"

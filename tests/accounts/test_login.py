@@ -17,6 +17,7 @@ from allauth.mfa.totp.internal.auth import (
 from django.conf import settings
 from django.core.mail import EmailMessage
 
+from accounts.kek import kek_flush
 from accounts.models import OpaqueRecord, User
 from accounts.valkey import valkey
 from audit.models import AuditEvent, KmsCall
@@ -273,6 +274,18 @@ def test_the_stage_of_the_second_factor(ana: Person, browser_api: Browser) -> No
     answer = api("POST", "login/second_factor", {"code": code})
     assert (answer.status, answer.body["state"]) == (200, "signed_in")
     assert actions(ana.id)[-1] == "account.signed_in"
+
+
+def test_a_sign_in_that_waits_is_nobody_s_even_where_somebody_was_signed_in(ana: Person) -> None:
+    TOTP.activate(User.objects.get(pk=ana.id), "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    _answer, handle, ke3 = start(ana.api)
+    kek_flush(None)  # so that KMS is asked, and its journal finds out who is signed in so far
+    before = actions(ana.id)
+
+    answer = ana.api("POST", "login/finish", {"handle": handle, "ke3": ke3})
+    assert answer.body["stage"] == "mfa_authenticate"
+    pending(ana.api, "mfa_authenticate")
+    assert actions(ana.id) == before
 
 
 def test_the_second_factor_is_not_guessed(ana: Person, browser_api: Browser) -> None:
