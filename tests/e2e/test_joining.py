@@ -153,7 +153,7 @@ def test_one_wrong_choice_ends_it_and_stays_to_be_seen(crew: Crew) -> None:
     hear(olga.page, NONE)
     expect(olga.page.get_by_text("“Kaan Yildiz” was taken out.")).to_be_visible(timeout=SLOW)
     olga.button("Done")
-    ended = olga.page.get_by_role("region", name="Taken out before words agreed")
+    ended = olga.page.get_by_role("region", name="Out before words agreed")
     expect(ended.get_by_text("“Kaan Yildiz”")).to_be_visible()
     expect(ended.get_by_text("Taken out by you")).to_be_visible()
     open_link(kaan, link)

@@ -1,7 +1,7 @@
 /** What the worker told the page, and the calls to it. Keys are not here; opened values live only in the view that shows them. */
 import { untrack } from "svelte"
 import { asFailure } from "../words/errors.ts"
-import { noticeWords } from "../words/notices.ts"
+import { isWarning, noticeWords } from "../words/notices.ts"
 import type {
     Core,
     Event,
@@ -109,7 +109,7 @@ class Session {
                 this.lockNotice = words
             })
         else if (code === "auto_locked" || code === "session_ended") this.lockNotice = words
-        else toasts.show(words)
+        else toasts.show(words, undefined, isWarning(code) ? "warn" : "done")
     }
 
     /** Work that must be kept before the keys go: an editor puts its draft away. Returns how to take it back. */

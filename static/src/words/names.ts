@@ -52,6 +52,12 @@ export function rightsWords(rights: readonly (readonly [Id, Right])[], team: Tea
     return named.join(", ")
 }
 
+/** People to choose from, in quotes: “Ana”, “Ben” or “Cleo”. */
+export function anyOf(names: readonly string[]): string {
+    const all = names.map(quoted)
+    return all.length < 2 ? all.join("") : `${all.slice(0, -1).join(", ")} or ${all.at(-1)}`
+}
+
 /** Did I come to this team by mail, and is a side still to hear the other's words? */
 export function awaitsWords(team: TeamView | null): boolean {
     if (team === null) return false

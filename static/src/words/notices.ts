@@ -8,7 +8,7 @@ export const NOTICES = {
     cache_failed: "This browser could not keep what it has checked. The next visit checks it again.",
     sync_failed: "This browser could not take in what the server sent. It stays at the last good state.",
     removed:
-        "A team is no longer there for you: most likely you were taken out of it. Its vaults are no longer open here.",
+        "A team is no longer listed for you: most likely you were taken out of it. Nothing new of it opens here.",
     locked_elsewhere: "Locked, as in another tab of this browser. Drafts are kept, sealed, on this device.",
     storage_lost:
         "This browser’s storage was emptied while Coffret was open. What was checked is kept again; drafts from before are gone, and what is typed from now on is kept.",
@@ -18,6 +18,13 @@ export const NOTICES = {
     rotated: "The vault has a new key.",
     draft_kept: "Somebody else saved first. Your draft is kept, sealed, on this device.",
 } as const satisfies Record<string, string>
+
+/** Those that are not good news. */
+const WARNINGS = new Set(["cache_failed", "sync_failed", "removed", "storage_lost", "draft_kept"])
+
+export function isWarning(code: string): boolean {
+    return WARNINGS.has(code)
+}
 
 /** What the worker says it is doing, by code; counts stand beside it. */
 const PROGRESS: Record<string, string> = {

@@ -31,7 +31,7 @@ const TELL = {
 }
 const KEEP = {
     title: "Keep the report",
-    text: "It holds heads and hashes, no secret, and can be checked without this server.",
+    text: "It says what was shown and what was expected, as checksums. It holds no secret, and can be checked without this server.",
 }
 
 function step(title: string, text: string): RefusalWords["steps"][number] {
@@ -134,7 +134,7 @@ const KINDS: readonly { of: (id: string) => boolean; words: Omit<RefusalWords, "
             meaning: "The server was set up anew or damaged, or this is not your server.",
             effect: "Nothing was opened. You are not signed in here.",
             steps: [
-                step("Check the address", "The address above must be the one your team uses."),
+                step("Check the address", "The address of this page must be the one your team uses."),
                 step("Do not enter your password again", "Not before an owner has an explanation."),
                 TELL,
                 KEEP,

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs"
 import { expect, test } from "vitest"
 import { REFUSALS } from "../../src/chain/refusals.ts"
 import { asFailure, ERRORS, errorWords, waitWords } from "../../src/words/errors.ts"
-import { NOTICES, noticeWords } from "../../src/words/notices.ts"
+import { anyOf } from "../../src/words/names.ts"
+import { isWarning, NOTICES, noticeWords } from "../../src/words/notices.ts"
 import { refusalWords } from "../../src/words/refusals.ts"
 
 /** Every file of the client's code but the words themselves. */
@@ -78,4 +79,14 @@ test("what is thrown and no failure of ours shows none of its text", () => {
     expect(asFailure(new Error("secret detail"))).toEqual({ code: "unknown" })
     expect(asFailure({ code: "held" })).toEqual({ code: "held" })
     expect(asFailure(null)).toEqual({ code: "unknown" })
+})
+
+test("people to choose from are joined by one “or”", () => {
+    expect(anyOf([])).toBe("")
+    expect(anyOf(["Ana"])).toBe("“Ana”")
+    expect(anyOf(["Ana", "Ben", "Cleo"])).toBe("“Ana”, “Ben” or “Cleo”")
+})
+
+test("a removal is a warning, a saved item is not", () => {
+    expect(["removed", "saved", "key_arrived"].map(isWarning)).toEqual([true, false, false])
 })
