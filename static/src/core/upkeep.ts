@@ -157,9 +157,9 @@ export class Upkeep {
         return null
     }
 
-    /** A key that came and does not open is no key: change it before anything is sealed. */
+    /** A key that came and does not open is no key, nor is one that was made and kept from me: change it before sealing. */
     async #replaceBroken(vault: VaultBook): Promise<void> {
-        if (vault.hasBrokenGrant) await rotateVault(this.#context, vault.id)
+        if (vault.hasBrokenGrant || isPassedOver(vault)) await rotateVault(this.#context, vault.id)
     }
 
     /** Change the key of a vault that somebody left, if nothing is written that would do it (design 9). */
@@ -222,6 +222,14 @@ export class Upkeep {
         const reach = await reachOf(vault, epoch)
         return [...vault.ring.keys()].every((held) => held > epoch || reach.has(held))
     }
+}
+
+/** Was the open epoch made while I held a right, and without a key for me? Whoever makes one owes it to every holder. */
+function isPassedOver({ team, id, epoch }: VaultBook): boolean {
+    const folded = team.state.vaults.get(id)
+    const held = folded?.holdings.get(team.me?.id ?? "")
+    if (folded === undefined || held === undefined || held.since >= folded.current.seq) return false
+    return !team.extras.grants.some((row) => row.vault === id && readGrant(row)?.epoch === epoch)
 }
 
 function readGrant(row: GrantRow) {

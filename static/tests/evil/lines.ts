@@ -317,7 +317,10 @@ export const LINES = {
         "a box key of zeros": "F10.key",
         "an identity key of small order": "F10.key",
     },
-    F11: { "a rotation whose grants open for nobody": "T8.commit" },
+    F11: {
+        "a rotation whose grants open for nobody": "T8.commit",
+        "a rotation that brings a key to nobody": "goes on",
+    },
     F12: { "a browser whose storage was cleared says that it is new": "goes on" },
     F13: {
         "a link whose answer is lost is found in the chain": "goes on",

@@ -4,6 +4,7 @@
  */
 import { expect } from "vitest"
 import { Unanswered } from "../../../src/core/failure.ts"
+import { uuid } from "../../../src/core/ids.ts"
 import { makeRotation, vaultPath } from "../../../src/core/links.ts"
 import { createVault, grantVault, revokeVault } from "../../../src/core/members.ts"
 import { rotateVault } from "../../../src/core/write.ts"
@@ -111,6 +112,24 @@ export function garbage(w: World): void {
         expect(new Set(adam.refusals)).toEqual(new Set([id]))
         expect(titleOf(adam, item)).toBe("zz-plain before")
         expect((await adam.open(vault, item)).details.note).toContain("before")
+    })
+    lie("F11", "a rotation that brings a key to nobody", async () => {
+        const { vault, item } = await shared(w)
+        const mary = await visit(w.mary)
+        const book = mary.context.books.vault(vault)
+        if (book === undefined) throw new Error("no such vault")
+        // The door for what a backup lost takes a rotation as it comes: the keys may be lost for good.
+        const { link } = await makeRotation(mary.context, book)
+        const nothing = { vault: null, openings: [], grants: [], olds: [], blobs: [] }
+        await mary.context.server.call("POST", `teams/${uuid(w.team)}/restore`, {
+            ...nothing,
+            link: link.signed,
+        })
+        const adam = await visit(w.adam)
+        await adam.look()
+        const { item: after } = await adam.save(vault, "zz-plain after no key")
+        const rita = await visit(w.rita)
+        for (const each of [item, after]) expect(titleOf(rita, each)).toContain("zz-plain")
     })
     lie(
         "F25",
