@@ -35,12 +35,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no types
     """Asks at each sign-in, in one short statement, whether there is a second factor.
 
-    Not even that if the stage before it has asked (`EmailCodeStage`).
+    Not even that if the sign-in has read it with the account (`login.py`).
     """
 
     def is_mfa_enabled(self, user: User, types: Sequence[str] | None = None) -> bool:
         if user.factors is not None:
-            return bool(user.factors if types is None else user.factors.intersection(types))
+            return bool(user.factors if types is None else set(types).intersection(user.factors))
         if types is None:
             return exists(_FACTORS, user.pk)
         return exists(f"{_FACTORS} AND type = ANY(%s)", user.pk, [str(kind) for kind in types])

@@ -17,7 +17,7 @@ from allauth.mfa.stages import AuthenticateStage
 from celery import signature
 from django.contrib.auth import SESSION_KEY, logout
 from django.contrib.auth.models import AnonymousUser
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from accounts.codes import code_fits
@@ -48,20 +48,19 @@ BACKEND: Final = "accounts.authentication.AccountBackend"
 STAGE_TRIES: Final = 5
 _POINT: Final = 32  # bytes; KE1 = point ‖ nonce ‖ point
 
+# What the two stages ask, read with the account.
+_STAGES: Final = {
+    "verified": "EXISTS (SELECT 1 FROM account_emailaddress e"
+    " WHERE e.user_id = t.id AND e.email = t.email AND e.verified)",
+    "factors": "ARRAY(SELECT f.type FROM mfa_authenticator f WHERE f.user_id = t.id)",
+}
 _SIGNING_IN: Final = Rows(
     User,
     "t.id = %s AND t.is_active AND EXISTS ("
     "SELECT 1 FROM accounts_opaquerecord o WHERE o.account_id = t.id AND o.cred = %s)",
+    **_STAGES,
 )
-# What the two stages ask, in one statement: whether the address is verified, and which factors.
-_STAGES: Final = """
-    SELECT
-        EXISTS (
-            SELECT 1 FROM account_emailaddress WHERE user_id = u.id AND email = u.email AND verified
-        ),
-        ARRAY(SELECT type FROM mfa_authenticator WHERE user_id = u.id)
-    FROM accounts_user u WHERE u.id = %s
-"""
+_SIGNING_UP: Final = Rows(User, "t.id = %s", **_STAGES)
 
 
 class CodeWrong(Invalid):
@@ -238,21 +237,15 @@ class EmailCodeStage(LoginStage):  # type: ignore[misc]  # allauth ships no type
     key = "verify_email"
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
-        if self._verified():
-            return None, True
         user = self.login.user
+        if user.verified is None:  # an account that was made in this request
+            (made,) = _SIGNING_UP.all(user.pk)
+            user.verified, user.factors = made.verified, made.factors
+        if user.verified:
+            return None, True
         self.state["tries"] = 0
         signature("accounts.mail_stage_code", args=(str(user.pk), self.nonce)).delay()
         return HttpResponse(), True
-
-    def _verified(self) -> bool:
-        """Ask for both stages; the user of this request carries the next one's answer to it."""
-        user = self.login.user
-        with connection.cursor() as cursor:
-            cursor.execute(_STAGES, [user.pk])
-            verified, factors = cursor.fetchone()
-        user.factors = frozenset(factors)
-        return bool(verified)
 
     @property
     def nonce(self) -> str:

@@ -15,10 +15,14 @@ M = TypeVar("M", bound=models.Model)
 class Rows(Generic[M]):
     """Whole rows of one table that meet one condition, as objects of its model."""
 
-    def __init__(self, model: type[M], condition: str) -> None:
-        """`condition` follows WHERE; `%s` stands for its values, `t` for the table."""
+    def __init__(self, model: type[M], condition: str, **further: str) -> None:
+        """`condition` follows WHERE; `%s` stands for its values, `t` for the table.
+
+        `further`: what else is asked about each row, and the attribute that takes the answer.
+        """
         self._model: Final = model
         self._condition: Final = condition
+        self._further: Final = further
 
     def first(self, *values: Any) -> M | None:
         """Return a row that meets the condition, or None."""
@@ -35,7 +39,11 @@ class Rows(Generic[M]):
         return [self._object(row) for row in rows]
 
     def _object(self, row: tuple[Any, ...]) -> M:
-        return self._model.from_db(connection.alias, self._names, row)
+        names = self._names
+        found = self._model.from_db(connection.alias, names, row[: len(names)])
+        for name, answer in zip(self._further, row[len(names) :], strict=True):
+            setattr(found, name, answer)
+        return found
 
     @functools.cached_property
     def _names(self) -> list[str]:
@@ -45,7 +53,7 @@ class Rows(Generic[M]):
     @functools.cached_property
     def _statement(self) -> str:
         table = self._model._meta.db_table  # noqa: SLF001 - Django's way to what a model is
-        columns = _columns(self._model, "t")
+        columns = ", ".join([_columns(self._model, "t"), *self._further.values()])
         return f'SELECT {columns} FROM "{table}" t WHERE {self._condition}'  # noqa: S608
 
 

@@ -47,8 +47,9 @@ class User(AbstractBaseUser):
     # When the person showed that the recovery kit is kept somewhere.
     kit_saved_at = models.DateTimeField(null=True)
 
-    # The types of the second factors, in a sign-in that has just asked; None stands for not asked.
-    factors: frozenset[str] | None = None
+    # What the stages of a sign-in ask, where it has been read; None stands for not read.
+    verified: bool | None = None  # the address
+    factors: list[str] | None = None  # the types of second factors
 
     objects: ClassVar[UserManager] = UserManager()
 
