@@ -23,6 +23,7 @@ import type { Clock } from "./clock.ts"
 import { dropDraft, listDrafts, putDraft } from "./drafts.ts"
 import { forkOf, readableCopy } from "./evidence.ts"
 import { CoreFailure, ensure } from "./failure.ts"
+import { IdleLock } from "./idle.ts"
 import { acceptInvite, invite, openInvite } from "./invites.ts"
 import { kitCode } from "./kit.ts"
 import { mark } from "./marks.ts"
@@ -40,9 +41,7 @@ import { View } from "./view.ts"
 import { asText } from "./wire.ts"
 import { importItems, purgeItem, rotateVault, saveItem, setTrash } from "./write.ts"
 
-const IDLE = 15 * 60_000 // ms
 const LOCK_GRACE = 2_000 // ms
-const IDLE_NOTICE = 60_000 // ms before the lock
 
 /** What other tabs of this browser say: somebody wrote, locked or signed out. */
 export interface Channel {
@@ -67,19 +66,19 @@ export class CoffretCore implements Core {
     readonly #server: Server
     readonly #accounts: Accounts
     readonly #view: View
+    readonly #idle: IdleLock
     #phase: Phase = "booting"
     #missing: string | null = null
     #email: string | null = null
     #name: string | null = null
     #session: Session | null = null
-    #idleLockAt: number | null = null
-    #cancelIdle: () => void = () => undefined
 
     constructor(around: Surroundings) {
         this.#around = around
         this.#server = new Server(around.transport)
         this.#accounts = new Accounts(this.#server, around.store)
         this.#view = new View(around.emit, () => this.snapshot())
+        this.#idle = new IdleLock(around.clock, this.#view, () => void this.#autoLock())
         around.channel.listen((message) => this.#heard(message))
     }
 
@@ -106,7 +105,7 @@ export class CoffretCore implements Core {
             email: this.#email,
             missing: this.#missing,
             progress: this.#view.progressNow,
-            idleLockAt: this.#idleLockAt,
+            idleLockAt: this.#idle.at,
         }
     }
 
@@ -208,7 +207,7 @@ export class CoffretCore implements Core {
     }
 
     async touch(): Promise<void> {
-        if (this.#session !== null) this.#armIdle()
+        if (this.#session !== null) this.#idle.putOff()
     }
 
     async setVisible(visible: boolean): Promise<void> {
@@ -409,7 +408,7 @@ export class CoffretCore implements Core {
     }
 
     #opened(): void {
-        this.#armIdle()
+        this.#idle.putOff()
         this.#enter("open")
         this.#session?.startPolling()
     }
@@ -424,8 +423,7 @@ export class CoffretCore implements Core {
     async #close(): Promise<void> {
         const session = this.#session
         this.#session = null
-        this.#cancelIdle()
-        this.#idleLockAt = null
+        this.#idle.cancel()
         this.#view.progressNow = null
         if (session === null) return
         await session.close()
@@ -435,22 +433,6 @@ export class CoffretCore implements Core {
     #enter(phase: Phase): void {
         this.#phase = phase
         this.#view.changed()
-    }
-
-    /** Put the lock off. The page is told a minute ahead, so that it can keep what was typed. */
-    #armIdle(): void {
-        const { clock } = this.#around
-        this.#cancelIdle()
-        this.#idleLockAt = clock.now() + IDLE
-        const cancelNotice = clock.after(IDLE - IDLE_NOTICE, () => {
-            this.#view.notice("idle_soon")
-            this.#view.changed()
-        })
-        const cancelLock = clock.after(IDLE, () => void this.#autoLock())
-        this.#cancelIdle = () => {
-            cancelNotice()
-            cancelLock()
-        }
     }
 
     async #autoLock(): Promise<void> {

@@ -274,7 +274,6 @@ export class Session {
         try {
             await this.context.pins.upload()
         } catch (error) {
-            if (error instanceof Refused) throw error
             if (!(error instanceof CoreFailure)) throw error
         }
     }
@@ -309,11 +308,7 @@ export class Session {
 
     #noteFailure(error: unknown): void {
         if (error instanceof Unanswered) this.#setOnline(false)
-        else if (
-            error instanceof CoreFailure &&
-            (error.code === "not_signed_in" || error.code === "unauthenticated")
-        )
-            this.#parts.ended()
+        else if (error instanceof CoreFailure && error.code === "not_signed_in") this.#parts.ended()
         else if (error instanceof Refused) this.context.books.refuse(error.refusal, {}, {})
         else if (!(error instanceof CoreFailure)) this.context.view.notice("sync_failed")
         this.context.view.changed()
