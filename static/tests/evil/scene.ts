@@ -159,7 +159,7 @@ async function recovers(world: World, scene: Scene, victim: Twin, honest: Honest
     const [team, vault] = [scene.team ?? world.team, scene.vault ?? world.vault]
     const before = victim.titles
     const store = await victim.close(scene.forked ? victim.transport.lie : null)
-    const again = await Twin.of(scene.who, { store })
+    const again = await Twin.of(scene.who, { store, ...(scene.forked && { lie: keepingPins({}) }) })
     await again.look()
     if (scene.forked) {
         expect(again.refusals.length).toBeGreaterThan(0)
