@@ -7,12 +7,13 @@ KEK cannot be had is an error among the heads; nothing else of it is served, and
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.errors import AccessDenied
 from accounts.kek import lend
@@ -74,6 +75,27 @@ class View:
     teams: list[MyTeam]
     vaults: list[MyVault]
     shut: frozenset[UUID]  # teams whose KEK cannot be had
+
+
+@contextmanager
+def one_state() -> Iterator[None]:
+    """Have everything read inside belong to one moment.
+
+    Else an item written between two queries would stand ahead of its link, which a client can only
+    take for a lie (R12.items). Inside a transaction its caller has chosen.
+    """
+    connection.ensure_connection()
+    if connection.in_atomic_block or connection.connection is None:
+        yield
+        return
+    session = connection.connection
+    # Set here, it goes with BEGIN; a statement of its own would cost a round trip.
+    session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    try:
+        with transaction.atomic():
+            yield
+    finally:
+        session.isolation_level = None
 
 
 def sync_view(user: User) -> View:

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from django.db import connection
 
-from accounts.errors import DomainError
 from accounts.models import Member, Team
 from accounts.team_chain import TeamState
 from accounts.team_state import team_states
@@ -27,11 +26,8 @@ from vaults.stored_chains import StoredTeam, StoredVault, team_fold, vault_fold
 LINKS: Final = {"accounts_teamlink": "team_link_keep", "vaults_vaultlink": "vault_link_keep"}
 
 
-class CutRefused(DomainError):  # noqa: N818 - a verdict
-    """There is nothing to cut there, or a cut does not mend it. `detail` says what to do."""
-
-    code = "cut_refused"
-    title = "The chain is not cut."
+class CutRefused(Exception):  # noqa: N818 - a verdict
+    """There is nothing to cut there, or a cut does not mend it. It says what to do."""
 
 
 class Cut(NamedTuple):

@@ -18,6 +18,7 @@ from vaults.chain_check import team_differences
 from vaults.kms import registry
 from vaults.kms.base import KmsUnavailable
 from vaults.models import Grant, Item, Vault, VaultLink
+from vaults.sync import View, sync_heads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -195,3 +196,23 @@ def test_without_the_kek_nothing_is_written_and_nothing_is_served(
     assert [(a.status_code, a.json()["code"]) for a in answers] == [(503, "kms_unavailable")] * 3
     assert VaultLink.objects.count() == 1
     assert world.send_change(world.founder, vault, body).status_code == 201
+
+
+def test_what_a_sync_brings_is_one_state_although_somebody_writes(
+    world: World, vault: bytes
+) -> None:
+    item = world.item()
+    world.write(world.founder, vault, {item: 1})
+    writes = iter([lambda: None, lambda: world.write(world.founder, vault, {item: 2})])
+
+    def heads_then_a_write(view: View) -> tuple[bytes, str]:
+        found = sync_heads(view)
+        race(next(writes))
+        return found
+
+    with patch("sharing.api.sync_heads", heads_then_a_write):
+        _team, head, items, links, _end = world.sync(world.founder, ["teams", "items", "links"])
+
+    revision = next(row[1] for row in items[2] if row[0] == item)
+    assert (head[1]["seq"], len(links[3]), revision) == (2, 2, 1)
+    assert world.sync(world.founder, ["items"])[0][1]["seq"] == 3

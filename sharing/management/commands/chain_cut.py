@@ -21,7 +21,7 @@ class Command(BaseCommand):
         try:
             cut = chain_cut(chain)
         except CutRefused as refused:
-            raise CommandError(f"{refused.title} {refused.detail}") from None
+            raise CommandError(f"The chain is not cut. {refused}") from None
         self.stdout.write(
             f"{cut.chain_id}: cut before link {cut.seq}, which is refused ({cut.refusal})."
             f" In quarantine: {cut.links} links, {cut.rows} rows in all."
