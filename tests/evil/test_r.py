@@ -486,9 +486,9 @@ def test_R19_no_text_of_the_server_in_a_security_notice(scene: Scene) -> None:
         scene.stopped(team, "T4.fork")
         expect(page.get_by_text("Call the hotline")).to_have_count(0)
     scene.recovers(team)
-    words = {"code": "denied", "title": "Call the hotline", "detail": MARKUP, "status": 403}
+    words = {"code": "not_found", "title": "Call the hotline", "detail": MARKUP, "status": 404}
     denial = Answer(
-        403, (("Content-Type", "application/problem+json"),), json.dumps(words).encode()
+        404, (("Content-Type", "application/problem+json"),), json.dumps(words).encode()
     )
     with scene.liar.lying("GET", ITEM, replayed(denial)):
         scene.victim.row(f"Mooring {team.number}").click()
