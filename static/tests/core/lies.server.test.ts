@@ -220,6 +220,7 @@ describe("against a server that lies", { timeout: 60_000 }, () => {
     it("uses no grant that was made for another vault", async () => {
         const other = await ana.core.createVault(team, "Other")
         await ana.core.syncNow()
+        const epoch = ana.core.session?.context.books.vault(vault)?.epoch as number
         lie(fresh, (records) =>
             records.map((record) => {
                 if (record[0] !== "team" || hex(record[1].team) !== team) return record
@@ -237,8 +238,9 @@ describe("against a server that lies", { timeout: 60_000 }, () => {
             }),
         )
         await fresh.signIn(ANA)
-        expect(fresh.vault(vault).state).toBe("waiting_for_key")
-        expect(fresh.core.session?.context.books.vault(vault)?.ring.size).toBe(0)
+        // A manager whose key was kept back may make a new one; what was shown instead opens and seals nothing.
+        const ring = fresh.core.session?.context.books.vault(vault)?.ring.keys() ?? []
+        expect([...ring].filter((held) => held <= epoch)).toEqual([])
         await expect(fresh.core.openItem(vault, items[1] as string)).rejects.toMatchObject({
             code: expect.stringMatching(/no_key|waiting/),
         })
