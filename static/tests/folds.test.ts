@@ -415,7 +415,9 @@ describe("pins", () => {
         expect(verdict(changed({ genesis: random(32) }))).toEqual([[hex(team.id), "R23.genesis"]])
         expect(mergePins(mine, changed({ hash: random(32) }, 9), chains).pins).toEqual(mine)
         const vaultPin = { ...mine.vaults.get(vault.id), team: random(16) } as never
-        expect(verdict({ ...mine, vaults: new Map([[vault.id, vaultPin]]) })).toEqual([[vault.id, "T4.fork"]])
+        // The same id in another team is no fork of this one: both pins are kept.
+        const twin = mergePins(mine, { ...mine, vaults: new Map([[vault.id, vaultPin]]) }, chains)
+        expect([twin.undecided, twin.refused.size]).toEqual([[vault.id], 0])
         const server = { ...mine, serverKey: random(32) }
         expect(() => mergePins(mine, server, chains)).toThrow(refused("A3.server_key"))
     })
