@@ -22,11 +22,11 @@ from sharing import serializers as shapes
 from sharing.selectors import waiting_by_team
 from sharing.services.invites import invite_accept, invite_open
 from sharing.services.joining import invite_create, invite_revoke, member_add, member_take_out
-from sharing.services.restoring import Companions, team_link_restore
+from sharing.services.restoring import Companions, team_link_restore, vault_link_restore
 from vaults.access import require_member_and_kek
 from vaults.api import MIB, account_of, change_in, grant_pairs, olds_in, openings_in
 from vaults.crypto.links import ParsedLink
-from vaults.services.changes import Written, change_restore
+from vaults.services.changes import Written
 from vaults.services.grants import grants_parse
 from vaults.services.members import member_verify, role_set, vault_grant, vault_revoke
 from vaults.services.vaults import vault_create
@@ -155,7 +155,7 @@ def _restore_vault(access: TeamAccess, body: Body) -> Written:
     change = change_in(body)
     if change is None:
         raise Invalid("A link is missing.")
-    return change_restore(access=access, vault_id=body["vault"], change=change)
+    return vault_link_restore(access=access, vault_id=body["vault"], change=change)
 
 
 class InviteOpenView(Endpoint):

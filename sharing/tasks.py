@@ -4,7 +4,13 @@ from uuid import UUID
 
 from celery import shared_task
 
-from sharing.services.mails import mail_ended, mail_invite, mail_joined, mail_waiting
+from sharing.services.mails import (
+    mail_ended,
+    mail_invite,
+    mail_joined,
+    mail_restored,
+    mail_waiting,
+)
 
 
 @shared_task(
@@ -38,3 +44,11 @@ def mail_ended_task(team_id: str, member: str, actor: str) -> None:
     """Tell admins that somebody unverified was taken out. Member ids are hex."""
     ids = {"member": bytes.fromhex(member), "actor": bytes.fromhex(actor)}
     mail_ended(team_id=UUID(team_id), **ids)
+
+
+@shared_task(
+    name="sharing.mail_restored", autoretry_for=(OSError,), retry_backoff=True, max_retries=10
+)
+def mail_restored_task(team_id: str, account_id: str, begun: int) -> None:
+    """Tell owners and admins who gave back what the server had lost, since `begun`, Unix ms."""
+    mail_restored(team_id=UUID(team_id), account_id=UUID(account_id), begun=begun)

@@ -216,17 +216,34 @@ def role_set(*, access: TeamAccess, link: ParsedLink) -> Appended:
 
 
 def link_record(
-    access: TeamAccess, link: ParsedLink, action: Action, subject: UUID | bytes | None
+    access: TeamAccess,
+    link: ParsedLink,
+    action: Action,
+    subject: UUID | bytes | None,
+    **details: bytes | int,
 ) -> None:
-    """Note that a team link was appended."""
+    """Note that a link was appended, by whose request."""
     record(
         action=action,
         scope=Scope.team(access.team_id),
         actor_id=access.account_id,
         member_id=access.member_id,
         subject=subject,
-        details={"seq": link.seq, "link": link.hash},
+        details={"seq": link.seq, "link": link.hash, **details},
     )
+
+
+def link_record_restored(
+    access: TeamAccess,
+    link: ParsedLink,
+    action: Action,
+    subject: UUID | bytes | None,
+    **details: bytes | int,
+) -> None:
+    """Note that a link was given back by whoever offers it, and what it did, with its signer."""
+    chain = access.team_id if link.chain == access.team_id.bytes else UUID(bytes=link.chain)
+    link_record(access, link, Action.CHAIN_RESTORED, chain)
+    link_record(access, link, action, subject, signed_by=link.actor, **details)
 
 
 _MOVE_HEAD: Final = """

@@ -3,6 +3,7 @@
 Each function is told by ids what happened, and asks the rows what is so now.
 """
 
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,9 +12,11 @@ from django.core.mail import EmailMessage, get_connection
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
 
-from accounts.models import Member, Opening
+from accounts.models import Member, Opening, User
 from accounts.team_chain import Invite as FoldedInvite
 from accounts.team_state import team_states
+from audit.events import Action, ScopeKind
+from audit.models import AuditEvent
 from sharing.models import Acceptance, Invite
 
 MAX_NAME: Final = 80  # characters of a name in a mail
@@ -65,6 +68,22 @@ def mail_ended(*, team_id: UUID, member: bytes, actor: bytes) -> None:
     others = _admins(team_id).exclude(member_id=actor)
     by = _name(team_id, actor)
     _send(team_id, "ended", _addresses(others), who=subject.account.email, names=[by])
+
+
+def mail_restored(*, team_id: UUID, account_id: UUID, begun: int) -> None:
+    """Tell owners and admins that an account has given back links, and how many since `begun`.
+
+    Args:
+        team_id: whose links.
+        account_id: who offered them, whoever signed them.
+        begun: Unix ms.
+    """
+    since = datetime.fromtimestamp(begun / 1000, UTC)
+    given = AuditEvent.objects.filter(
+        scope_kind=ScopeKind.TEAM, scope_id=team_id, action=Action.CHAIN_RESTORED
+    ).filter(actor_id=account_id, at__gte=since)
+    who = User.objects.get(pk=account_id).email
+    _send(team_id, "restored", _addresses(_admins(team_id)), who=who, count=given.count())
 
 
 def _addressed(invite: bytes) -> Invite | None:

@@ -4,6 +4,7 @@ A link that the builder has and the server was never sent is, to the server, one
 """
 
 import os
+import time
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
@@ -17,7 +18,9 @@ from django.core.management import call_command
 from accounts.models import Opening, Team
 from audit.models import AuditEvent
 from sharing.models import Invite
-from tests.chains import Invitation, Person
+from sharing.services.restoring import KINDS
+from sharing.tasks import mail_restored_task
+from tests.chains import Invitation, Person, TeamBuilder
 from tests.world import World, blob, revision_hash, user_of
 from vaults.crypto import cbor
 from vaults.crypto.profile import commitment
@@ -72,6 +75,14 @@ class Lost:
         return [self.world.post(by, "restore", body).status_code for by, body in self.offers]
 
 
+def invited(team: TeamBuilder, email: bytes, expiry: int = 4_000_000_000_000) -> Invitation:
+    """An invitation by the founder, which the server was not sent."""
+    body, invitation = team.invite_body(email=email)
+    team.append(team.sign(team.founder, "invite", {**body, "expiry": expiry}))
+    invitation.hash = team.state.head
+    return invitation
+
+
 @pytest.fixture
 def lost(world: World) -> Lost:
     """Every type of link was signed after the backup; most are offered by somebody else."""
@@ -81,7 +92,7 @@ def lost(world: World) -> Lost:
     mallory = world.recruit("mallory", {vault: "read"}, via="mail")
     carl, salt = team.person("carl"), os.urandom(32)
     opening: dict[str, Any] = {"kind": "email", "salt": salt, "text": user_of(carl).email}
-    invitation = team.invite(founder, email=commitment(salt, "email", opening["text"]))
+    invitation = invited(team, commitment(salt, "email", opening["text"]))
     story = Lost(world, vault, ana, bob, invitation, opening)
     story.team(bob, openings=[opening])
     team.add_member(founder, invitation, carl)
@@ -129,7 +140,84 @@ def test_all_of_it_comes_back_in_order_and_the_rows_are_what_the_chains_fold_to(
     assert events.count() == len(lost.offers)
     offered_by = events.order_by("seq").values_list("actor_id", flat=True)
     assert list(offered_by) == [UUID(bytes=by.account) for by, _body in lost.offers]
+
+
+def test_each_link_leaves_the_event_of_its_own_door_too_with_who_signed_it(lost: Lost) -> None:
+    """Whoever looks for all who were ever added finds these as well."""
+    lost.offer()
+    founder, ana = lost.world.founder.member, lost.ana.member
+    events = AuditEvent.objects.order_by("seq").filter(action__in=[*KINDS.values(), "item.changed"])
+    given_back = [event for event in events if "signed_by" in details(event)]
+    assert [(event.action, details(event)["signed_by"]) for event in given_back] == [
+        ("team.invited", founder),
+        ("team.member_added", founder),
+        ("item.changed", ana),
+        ("team.member_verified", founder),
+        ("vault.granted", founder),
+        ("vault.revoked", founder),
+        ("team.member_removed", founder),
+        ("vault.rotated", founder),
+        ("item.changed", founder),
+        ("team.invited", founder),
+        ("team.invite_revoked", founder),
+        ("team.role_set", founder),
+        ("team.profile_set", founder),
+        ("vault.created", founder),
+    ]
+    assert [event.actor_id for event in given_back] == [
+        UUID(bytes=by.account) for by, _body in lost.offers
+    ]
+    assert given_back[6].subject == ana
+    assert given_back[0].subject == lost.invitation.hash
+    assert given_back[7].subject == lost.vault
+
+
+def details(event: AuditEvent) -> Any:
+    return cbor.loads(bytes(event.core))["details"]
+
+
+def test_owners_and_admins_get_one_mail_that_says_who_gave_back_how_much(lost: Lost) -> None:
+    mail.outbox.clear()
+    begun = int(time.time() * 1000)
+    lost.offer()
+    founder, bob = user_of(lost.world.founder), user_of(lost.bob)
+    told = {(each.subject, *each.recipients()) for each in mail.outbox}
+    subject = "What a server had lost was given back to your team on Coffret"
+    assert told == {(subject, founder.email)}
+    assert len(mail.outbox) == len({by.name for by, _body in lost.offers})
+
+    mail.outbox.clear()
+    mail_restored_task(str(lost.world.id), str(bob.pk), begun)
+    (letter,) = mail.outbox
+    count = sum(by is lost.bob for by, _body in lost.offers)
+    assert f"{bob.email} gave {count} signed links back" in letter.body
+
+
+def test_a_refused_link_takes_no_mail_from_the_next_one(world: World) -> None:
+    bob = world.recruit("bob")
+    mail.outbox.clear()
+    assert world.post(bob, "restore", team_body(forged(world))).status_code == 422
     assert mail.outbox == []
+    world.team.set_profile(world.founder)
+    assert restored(world, bob).status_code == 201
+    assert len(mail.outbox) == 1
+
+
+def test_an_invitation_adds_for_as_long_as_that_may_have_been_lost(world: World) -> None:
+    """Its `at` is the signer's word, and here nobody asked the clock when it was new."""
+    now = int(time.time() * 1000)
+    for days, status in ((30, 201), (32, 422)):
+        ana, salt = world.team.person(f"ana{days}"), os.urandom(32)
+        email = user_of(ana).email
+        opening = {"kind": "email", "salt": salt, "text": email}
+        committed = commitment(salt, "email", email)
+        invitation = invited(world.team, committed, now - days * 86_400_000)
+        body = team_body(world.team.links[-1], openings=[opening])
+        assert world.post(world.founder, "restore", body).status_code == 201
+        world.team.add_member(world.founder, invitation, ana)
+        answer = restored(world, world.founder)
+        assert answer.status_code == status, days
+    assert answer.json()["refusal"] == "T10.expired"
 
 
 def test_again_it_is_there_already_and_nothing_is_written_twice(lost: Lost) -> None:

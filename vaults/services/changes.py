@@ -25,11 +25,11 @@ from accounts.conflicts import (
 )
 from accounts.errors import AccessDenied, Invalid
 from accounts.rows import rows_of
-from accounts.services.team import link_record, team_commit
+from accounts.services.team import link_record, link_record_restored, team_commit
 from accounts.team_chain import TeamState
 from accounts.team_state import Changing, team_states
-from audit.events import Action, Scope
-from audit.services import record, unit_of_work
+from audit.events import Action
+from audit.services import unit_of_work
 from vaults.access import VaultAccess
 from vaults.crypto.errors import Refused, Waiting
 from vaults.crypto.grants import ParsedGrant
@@ -142,7 +142,8 @@ def _restore(access: TeamAccess, vault_id: UUID, change: Change) -> Written:
     if not again:
         with unit_of_work():
             _append(access, vault_id, change)
-            link_record(access, change.link, Action.CHAIN_RESTORED, vault_id)
+            details = _details(change.link)
+            link_record_restored(access, change.link, Action.ITEM_CHANGED, vault_id, **details)
     return _written(change, None, again=again)
 
 
@@ -181,19 +182,7 @@ def rotation_apply(*, access: VaultAccess, rotation: RotationIn, change: Change 
 def change_write(access: TeamAccess, vault_id: UUID, change: Change) -> None:
     """Swap the head and store the blobs, inside the caller's unit of work, after the judgement."""
     _append(access, vault_id, change)
-    record(
-        action=Action.ITEM_CHANGED,
-        scope=Scope.team(access.team_id),
-        actor_id=access.account_id,
-        member_id=access.member_id,
-        subject=vault_id,
-        details={
-            "seq": change.link.seq,
-            "link": change.link.hash,
-            "entries": len(change.link.body["entries"]),
-            **_only_item(change.link),
-        },
-    )
+    link_record(access, change.link, Action.ITEM_CHANGED, vault_id, **_details(change.link))
 
 
 def first_change_judge(state: TeamState, vault_id: UUID, change: Change) -> None:
@@ -210,10 +199,11 @@ def first_change_judge(state: TeamState, vault_id: UUID, change: Change) -> None
     _judge(state, head, {}, change.link)
 
 
-def _only_item(link: ParsedLink) -> dict[str, bytes | int]:
-    """Name the item of a link that has but one, as nearly all have."""
+def _details(link: ParsedLink) -> dict[str, bytes | int]:
+    """How many items a link changes; and which, if it is but one, as it nearly always is."""
     entries = link.body["entries"]
-    return {"item": entries[0][0], "revision": entries[0][1]} if len(entries) == 1 else {}
+    only = {"item": entries[0][0], "revision": entries[0][1]} if len(entries) == 1 else {}
+    return {"entries": len(entries), **only}
 
 
 def _check_shape(access: VaultAccess, change: Change) -> None:
