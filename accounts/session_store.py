@@ -4,6 +4,9 @@ The key is in the browser's cookie only: whoever reads the table or Valkey signs
 is stored is JSON behind a MAC over it and its place, so that whoever can write there makes up no
 session, and moves none to a key of their own.
 
+Ending wins over every copy that a request in flight still makes: it leaves a mark in the copy's
+place before the row goes, nothing is copied over the mark, and where it stands no row is read.
+
 A key has 160 random bits, so nobody looks first whether it is free: the insert would fail. A new
 session is written once, with what it holds at the end of the request.
 """
@@ -31,6 +34,14 @@ _KEY_SIZE: Final = 20  # bytes: 32 letters and digits
 _NAME_SIZE: Final = 30  # bytes: 40 letters, which is what the columns take
 _MAC_SIZE: Final = 64  # letters
 _LABEL: Final = b"coffret/session/v1\0"
+_ENDED: Final = b"ended"  # no session: those begin with a MAC
+_ENDED_SECONDS: Final = 86_400  # no request takes as long
+
+_COPY: Final = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+    redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+end
+"""
 
 _CREATE: Final = """
     INSERT INTO django_session (session_data, expire_date, session_key) VALUES (%s, %s, %s)
@@ -53,10 +64,14 @@ def stored_name(session_key: str) -> str:
 
 
 def session_delete(name: str) -> None:
-    """Delete a session by its stored name, without reading it."""
+    """End a session by its stored name, without reading it.
+
+    Raises:
+        RedisError: it has not ended.
+    """
+    valkey().set(_place(name), _ENDED, ex=_ENDED_SECONDS)
     with connection.cursor() as cursor:
         cursor.execute(_DELETE, [name])
-    valkey().delete(_place(name))
 
 
 class SessionStore(SessionBase):
@@ -80,6 +95,9 @@ class SessionStore(SessionBase):
         """Return what the session holds; if it is over, forget its key."""
         name = stored_name(str(self.session_key))
         kept = valkey().get(_place(name))
+        if kept == _ENDED:
+            self._session_key = None
+            return {}
         data = _opened(name, kept) if isinstance(kept, bytes) else None
         if data is None:
             data = self._load_row(name)
@@ -95,7 +113,7 @@ class SessionStore(SessionBase):
         data = None if row is None else _opened(name, row[0].encode())
         if data is not None:
             seconds = max(1, (row[1] - now) // timedelta(seconds=1))
-            valkey().set(_place(name), row[0], ex=seconds)
+            _copy(name, row[0], seconds)
         return data
 
     def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's interface
@@ -121,7 +139,7 @@ class SessionStore(SessionBase):
             if cursor.rowcount != 1:
                 raise CreateError if create else UpdateError
         try:
-            valkey().set(_place(name), stored, ex=self.get_expiry_age())
+            _copy(name, stored, self.get_expiry_age())
         except redis.RedisError:
             logger.exception("session_not_cached")  # the row is what counts
 
@@ -137,6 +155,15 @@ class SessionStore(SessionBase):
 
 def _place(name: str) -> str:
     return f"{PREFIX}session:{name}"
+
+
+def _copy(name: str, stored: str, seconds: int) -> None:
+    """Keep a copy in Valkey for so long, unless the session has ended.
+
+    Raises:
+        RedisError.
+    """
+    valkey().eval(_COPY, 1, _place(name), _ENDED, stored, seconds)
 
 
 def _mac(name: str, data: str) -> str:

@@ -1,15 +1,20 @@
 """How sessions are stored: under a hash of their key, as JSON that is bound to its place."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
+from redis.exceptions import ConnectionError as RedisConnectionError
 
-from accounts.session_store import SessionStore, stored_name
+from accounts.session_store import SessionStore, session_delete, stored_name
 from accounts.valkey import valkey
 from tests.people import Person
 
@@ -91,6 +96,62 @@ def test_a_copy_that_was_altered_is_passed_over(ana: Person) -> None:
     place = next(name for name, _value in stored() if stored_name(key).encode() in name)
     valkey().set(place, b"0" * 64 + json.dumps({"_auth_user_id": "somebody"}).encode())
     assert answer_with(key) == "signed_in"
+
+
+def after(statement: str, then: Callable[[], None]) -> AbstractContextManager[None]:
+    """Do something right after the first statement of this kind, as another request would."""
+    todo = [then]
+
+    def wrapper(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
+        result = execute(sql, params, many, context)
+        if statement in sql and todo:
+            todo.pop()()
+        return result
+
+    return connection.execute_wrapper(wrapper)
+
+
+@pytest.mark.parametrize("statement", ["FROM django_session", "UPDATE django_session"])
+def test_a_copy_made_while_a_session_ends_brings_it_not_back(ana: Person, statement: str) -> None:
+    """The row is read, or written; the session ends; then the copy is made."""
+    key = str(session_of(ana).session_key)
+    mine = SessionStore(key)
+    mine["note"] = "changed"
+    cache.clear()
+    with after(statement, lambda: session_delete(stored_name(key))):
+        mine.load() if "FROM" in statement else mine.save()
+
+    assert not Session.objects.filter(session_key=stored_name(key)).exists()
+    assert answer_with(key) == "anonymous"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_copy_made_before_the_end_is_committed_brings_it_not_back(ana: Person) -> None:
+    """Others still read the row then."""
+    key = str(session_of(ana).session_key)
+    with transaction.atomic(), ThreadPoolExecutor(1) as other:
+        session_delete(stored_name(key))
+        assert other.submit(read_elsewhere, key).result() == {}
+    assert answer_with(key) == "anonymous"
+
+
+def read_elsewhere(key: str) -> dict[str, Any]:
+    """What another request finds."""
+    try:
+        return SessionStore(key).load()
+    finally:
+        connection.close()
+
+
+def test_what_cannot_be_marked_as_ended_stays_and_is_no_silent_success(ana: Person) -> None:
+    """Else the row would be gone, and the copy served for weeks."""
+    key = str(session_of(ana).session_key)
+    with (
+        patch("accounts.session_store.valkey", side_effect=RedisConnectionError),
+        pytest.raises(RedisConnectionError),
+    ):
+        session_delete(stored_name(key))
+    assert Session.objects.filter(session_key=stored_name(key)).exists()
 
 
 def test_the_cache_holds_json_only() -> None:
