@@ -84,16 +84,21 @@ def guess_buckets(request: HttpRequest, account: UUID) -> list[Bucket]:
     return [Bucket("account", str(account), 5), *origin_buckets(request, "guess")]
 
 
-def origin_buckets(request: HttpRequest, name: str) -> list[Bucket]:
+def origin_buckets(request: HttpRequest, name: str, *, times: int = 1) -> list[Bucket]:
     """Return the buckets of the machine and the network that ask.
 
     REMOTE_ADDR is trusted, so a proxy in front has to set it. Networks are /24 and /48.
+
+    Args:
+        request: whose address counts.
+        name: of what is counted.
+        times: so many times as often as guesses, for what is no guess.
     """
     address = ip_address(request.META.get("REMOTE_ADDR") or "0.0.0.0")  # noqa: S104 - a name
     network = ip_network((address, 24 if address.version == 4 else 48), strict=False)  # noqa: PLR2004
     return [
-        Bucket(f"{name}-address", str(address), 30),
-        Bucket(f"{name}-network", str(network), 150),
+        Bucket(f"{name}-address", str(address), 30 * times),
+        Bucket(f"{name}-network", str(network), 150 * times),
     ]
 
 

@@ -144,6 +144,17 @@ def describe_cbor(result: dict[str, Any], **_generator: Any) -> dict[str, Any]:
     return result
 
 
+def describe_waits(result: dict[str, Any], **_generator: Any) -> dict[str, Any]:
+    """Say that every 429 comes with `Retry-After` (a hook of drf-spectacular)."""
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            if "429" in operation["responses"]:
+                operation["responses"]["429"]["headers"] = {
+                    "Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}
+                }
+    return result
+
+
 def _contents(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for methods in result["paths"].values():
         for operation in methods.values():

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from accounts.access import TeamAccess
 from accounts.endpoint import Endpoint
 from accounts.errors import Invalid
+from accounts.limits import origin_buckets
 from accounts.schema import problems
 from accounts.services.team import Appended, OpeningText, link_parse, profile_set
 from accounts.wire import parse
@@ -93,7 +94,7 @@ class LinksView(Endpoint):
             200: shapes.LinkOut,
             **problems(
                 *("not_found", "refused", "head_moved", "stale_seen", "taken"),
-                *("kek_moved", "kms_unavailable"),
+                *("kek_moved", "too_many", "kms_unavailable"),
             ),
         },
     )
@@ -122,7 +123,7 @@ class RestoreView(Endpoint):
             200: shapes.LinkOut,
             **problems(
                 *("not_found", "refused", "head_moved", "held", "stale_seen", "rotation_due"),
-                *("taken", "kek_moved", "kms_unavailable"),
+                *("taken", "kek_moved", "too_many", "kms_unavailable"),
             ),
         },
     )
@@ -167,13 +168,14 @@ class InviteOpenView(Endpoint):
         request=shapes.InviteOpenIn,
         responses={
             200: shapes.InviteOpenOut,
-            **problems("not_found", "invite_closed", "kms_unavailable", public=True),
+            **problems("not_found", "invite_closed", "too_many", "kms_unavailable", public=True),
         },
     )
     def post(self, request: Request) -> Response:
         """Serve the team's chain to whoever names an open invitation by its hash."""
         body = parse(shapes.InviteOpenIn, request)
-        found = invite_open(user=request.user, invite=body["invite"])
+        origin = origin_buckets(request, "open", times=10)
+        found = invite_open(user=request.user, invite=body["invite"], origin=origin)
         openings = [
             {
                 "kind": opening.kind,
@@ -196,7 +198,7 @@ class InviteAcceptView(Endpoint):
             200: shapes.InviteAcceptOut,
             **problems(
                 *("not_found", "refused", "invite_other_email", "invite_closed"),
-                "kms_unavailable",
+                *("too_many", "kms_unavailable"),
             ),
         },
     )

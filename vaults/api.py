@@ -45,7 +45,7 @@ class TeamsView(Endpoint):
         responses={
             201: shapes.TeamOut,
             200: shapes.TeamOut,
-            **problems("refused", "personal_exists", "taken", "kms_unavailable"),
+            **problems("refused", "personal_exists", "taken", "too_many", "kms_unavailable"),
         },
     )
     def post(self, request: Request) -> Response:

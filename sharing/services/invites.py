@@ -1,6 +1,7 @@
 """What an invitee does: open the invitation, accept it."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
@@ -12,6 +13,7 @@ from django.db import transaction
 
 from accounts.conflicts import LinkRefused
 from accounts.errors import AccessDenied, Forbidden, Gone
+from accounts.limits import Bucket, count_try
 from accounts.models import Opening, TeamLink, User
 from accounts.services.team import OpeningText, opening_check, team_lock, team_stir
 from accounts.team_chain import Invite as FoldedInvite
@@ -29,6 +31,12 @@ from vaults.crypto.links import Accept, accept_message, parse_accept, verify_sig
 OPEN: Final = "open"
 WAITING: Final = "waiting"
 JOINED: Final = "joined"
+
+# By one account, or by one machine of people without one, before each has to wait; and of these
+# for one invitation. Each writes an event, and opening serves the whole chain.
+MAX_OPENED: Final = 300
+MAX_ACCEPTED: Final = 100
+MAX_OF_ONE: Final = 60
 
 
 class InviteClosed(Gone):
@@ -55,18 +63,26 @@ class OpenedInvite:
     state: str
 
 
-def invite_open(*, user: User | AnonymousUser, invite: bytes) -> OpenedInvite:
+def invite_open(
+    *, user: User | AnonymousUser, invite: bytes, origin: Sequence[Bucket]
+) -> OpenedInvite:
     """Serve the team's chain to whoever holds an invitation.
 
     Args:
         user: may be anonymous: people follow the link before they have an account.
         invite: hash of the invite link, from the fragment.
+        origin: where it counts if the user is anonymous.
 
     Raises:
+        TooMany: counted before anything is looked up, so whether it is there is not told either.
         AccessDenied: there is no such invitation.
         KmsUnavailable: the team's KEK cannot be had.
         InviteClosed: it cannot be used, and this account did not use it.
     """
+    if user.is_authenticated:
+        _count("open", user, invite, [Bucket("open", str(user.pk), MAX_OPENED)])
+    else:
+        _count("open", user, invite, origin)
     row = _row(invite)
     with team_states.lend(row.team_id) as state:
         folded = state.invites[invite]
@@ -94,11 +110,12 @@ def invite_accept(
     """Store what the invitee signed, in place of an earlier one; admins' clients will find it.
 
     Raises:
-        AccessDenied, KmsUnavailable, InviteClosed: as `invite_open`.
+        TooMany, AccessDenied, KmsUnavailable, InviteClosed: as `invite_open`.
         InviteOtherEmail: the account's address is not the invited one.
         LinkRefused: an `add_member` with this acceptance would be refused.
         Invalid: the name does not open its commitment.
     """
+    _count("accept", user, invite, [Bucket("accept", str(user.pk), MAX_ACCEPTED)])
     row = _row(invite)
     if user.email != row.email:
         raise InviteOtherEmail
@@ -145,6 +162,19 @@ def _store(user: User, row: Invite, values: dict[str, object]) -> None:
             mail = signature("sharing.mail_waiting", args=(bytes(row.hash).hex(),))
             mail.set(countdown=settings.WAITING_MAIL_SECONDS)
             transaction.on_commit(mail.apply_async)
+
+
+def _count(name: str, user: User | AnonymousUser, invite: bytes, buckets: Sequence[Bucket]) -> None:
+    """Count one request in these buckets and in the invitation's own.
+
+    That one is each account's, and one for all who have none: a stranger who has seen a link must
+    not be able to keep it shut for the person whom it invites.
+
+    Raises:
+        TooMany.
+    """
+    who = user.pk if user.is_authenticated else "anybody"
+    count_try([*buckets, Bucket(f"{name}-one", f"{invite.hex()} {who}", MAX_OF_ONE)])
 
 
 def _row(invite: bytes) -> Invite:

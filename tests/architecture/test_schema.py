@@ -32,6 +32,19 @@ def test_every_team_route_says_its_errors_with_examples(
         assert problem["examples"], (name, status)
 
 
+def test_whatever_counts_says_so_and_when_to_come_again(schema: dict[str, Any]) -> None:
+    waits = {
+        path.removeprefix("/api/v1/")
+        for path, methods in schema["paths"].items()
+        if "429" in methods.get("post", {}).get("responses", {})
+    }
+    assert {"invites/open", "invites/accept", "login/start", "signup/start", "teams"} <= waits
+    assert {"teams/{team_id}/links", "teams/{team_id}/restore", "teams/{team_id}/hold"} <= waits
+    for path in waits:
+        headers = schema["paths"][f"/api/v1/{path}"]["post"]["responses"]["429"]["headers"]
+        assert headers["Retry-After"]["schema"] == {"type": "integer"}
+
+
 def test_the_vault_routes_make_no_warning(schema: dict[str, Any]) -> None:
     ours = ("vaults/", "sharing/")
     warnings = [str(key) for key in GENERATOR_STATS._warn_cache]

@@ -77,6 +77,59 @@ def test_the_invited_address_gets_its_own_salt(
     assert kinds == [["email"], []]
 
 
+def opened_from(address: str, invite: bytes) -> Any:
+    """Somebody without an account follows a link."""
+    body = cbor.dumps({"invite": invite})
+    browser = client_of(None)
+    browser.defaults["REMOTE_ADDR"] = address
+    return browser.post("/api/v1/invites/open", body, content_type="application/cbor")
+
+
+# So far over the free ones that the second has to wait for the longest time.
+NONE_FREE = -20
+
+
+def test_opening_is_counted_for_each_invitation(world: World, invitation: Invitation) -> None:
+    """A stranger's tries are not those of whoever has an account."""
+    other = world.invite(world.founder, email="other@example.org")
+    with patch("sharing.services.invites.MAX_OF_ONE", NONE_FREE):
+        machines = [f"198.51.{n}.1" for n in range(3)]
+        answers = [opened_from(address, invitation.hash) for address in machines]
+        assert [answer.status_code for answer in answers] == [200, 429, 429]
+        assert decoded_problem(answers[1])["code"] == "too_many"
+        assert 890 <= int(answers[1].headers["Retry-After"]) <= 900
+        assert opened_from(machines[0], other.hash).status_code == 200
+        assert reopened(world, world.founder, invitation).status_code == 200
+    assert AuditEvent.objects.filter(action="invite.opened").count() == 3
+
+
+def decoded_problem(answer: Any) -> Any:
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    return answer.json()
+
+
+def test_opening_is_counted_for_each_machine_and_account(
+    world: World, ana: Person, invitation: Invitation
+) -> None:
+    """What is not there counts as well."""
+    machine = "203.0.114.9"
+    answers = [opened_from(machine, os.urandom(32)).status_code for _ in range(301)]
+    assert answers == [404] * 300 + [429]
+    assert opened_from("203.0.115.9", invitation.hash).status_code == 200
+    with patch("sharing.services.invites.MAX_OPENED", NONE_FREE):
+        unknown = {"invite": os.urandom(32)}
+        answers = [world.post(ana, "invites/open", unknown).status_code for _ in range(2)]
+    assert answers == [404, 429]
+
+
+@pytest.mark.parametrize("most", ["MAX_OF_ONE", "MAX_ACCEPTED"])
+def test_accepting_is_counted(world: World, ana: Person, invitation: Invitation, most: str) -> None:
+    body = acceptance(world, invitation, ana)
+    with patch(f"sharing.services.invites.{most}", NONE_FREE):
+        answers = [world.post(ana, "invites/accept", body).status_code for _ in range(2)]
+    assert answers == [200, 429]
+
+
 def test_c5_without_the_teams_kek_nothing_of_it_is_served_to_an_invitee(
     world: World, ana: Person, invitation: Invitation
 ) -> None:
