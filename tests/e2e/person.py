@@ -136,8 +136,19 @@ class Person:
         self.page.goto(url)
         self.page.get_by_role("link", name="Make an account").click()
         self.fill_sign_up()
+        self.fill_acceptance()
+
+    def fill_acceptance(self, *, by_mail: bool = False) -> None:
+        """Accept the invitation that the page shows.
+
+        Args:
+            by_mail: what to say of the way of a link that was not made to be mailed.
+        """
         expect(self.field("Your name in this team")).to_be_visible(timeout=SLOW)
         self.field("Your name in this team").fill(self.name)
+        ways = self.page.get_by_role("group", name="How did this link reach you?")
+        if ways.is_visible():
+            ways.get_by_role("radio").nth(1 if by_mail else 0).check()
         self.button("Accept the invitation")
 
     def remove(self, name: str) -> None:

@@ -140,13 +140,33 @@ def test_nobody_is_invited_who_is_in(crew: Crew) -> None:
     crew.olga.button("Cancel")
 
 
+def test_who_got_the_link_by_mail_listens_first_whatever_the_invitation_says(crew: Crew) -> None:
+    olga, kaan = crew.olga, crew.kaan
+    olga.remove(kaan.name)
+    open_link(kaan, olga.invite(kaan.email, VAULT, "write"))
+    kaan.button("Accept the invitation")
+    expect(kaan.page.get_by_text("Choose how the link reached you.")).to_be_visible(timeout=SLOW)
+    kaan.fill_acceptance(by_mail=True)
+    expect(kaan.page.get_by_text("One step is left")).to_be_visible(timeout=SLOW)
+    # She cannot know how it came: to her he is verified by the link.
+    olga.button("Words of “Kaan Yildiz”")
+    olga.button("Compare words with “Kaan Yildiz”")
+    said = words(olga.page)
+    no_findings(olga.page, kaan.page)
+    hear(kaan.page, said)
+    hear(olga.page, words(kaan.page))
+    expect(olga.page.get_by_text("“Kaan Yildiz” is verified.")).to_be_visible(timeout=SLOW)
+    olga.button("Done")
+    kaan.button("Open the vaults")
+    kaan.add_item(VAULT, "Login", "Stern light", {"Password": "lamp-2093"}, {})
+
+
 def test_one_wrong_choice_ends_it_and_stays_to_be_seen(crew: Crew) -> None:
     olga, kaan = crew.olga, crew.kaan
     olga.remove(kaan.name)
     link = olga.invite(kaan.email, VAULT, "read", by_mail=True)
     open_link(kaan, link)
-    kaan.field("Your name in this team").fill(kaan.name)
-    kaan.button("Accept the invitation")
+    kaan.fill_acceptance()
     expect(kaan.page.get_by_text("One step is left")).to_be_visible(timeout=SLOW)
 
     olga.button("Compare words with “Kaan Yildiz”")

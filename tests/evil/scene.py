@@ -61,6 +61,8 @@ class Scene:
         for colleague, their_right in others.items():
             team.join(team.newcomer(colleague), {team.vault: their_right})
         self.victim.sees(team.vault, f"Mooring {team.number}")
+        self.victim.came_by_hand(team.id)
+        self.victim.at(team.vault)
         self.victim.expect_no_refusal()
         return team
 

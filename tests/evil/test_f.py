@@ -249,8 +249,7 @@ def test_F8_a_chain_that_ends_before_the_invitation(scene: Scene) -> None:
     # Back from the refusal, the page asked again, and was told the same.
     expect(scene.victim.badge).to_be_visible(timeout=SLOW)
     scene.victim.button("Back")
-    scene.victim.field("Your name in this team").fill("Vera")
-    scene.victim.button("Accept the invitation")
+    scene.victim.fill_acceptance()
     expect(page.get_by_role("heading", name="Waiting to be let in")).to_be_visible(timeout=SLOW)
     _let_in(team)
     scene.victim.sees(team.vault, f"Mooring {team.number}")

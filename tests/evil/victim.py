@@ -69,6 +69,13 @@ class Victim(Person):
         self.unlock()
         expect(self.case).to_be_visible(timeout=SLOW)
 
+    def came_by_hand(self, team: UUID) -> None:
+        """Say of a team that was joined without this page that its link did not come by mail."""
+        self.go(f"/teams/{team.hex}/members")
+        self.button("It did not come by mail")
+        self.button("It came from them, not by mail")
+        expect(self.page.get_by_text("It did not come by mail")).to_have_count(0)
+
     # What the page shows.
 
     def row(self, title: str) -> Locator:

@@ -13,7 +13,7 @@ import type { Context } from "./context.ts"
 import { CoreFailure } from "./failure.ts"
 import { requireTeam } from "./links.ts"
 import { definite, removeMember, sendTeamLink } from "./members.ts"
-import { addCompared } from "./settings.ts"
+import { changeSettings, isInviterKnown } from "./settings.ts"
 
 /** Three phrases as they were offered, and what was chosen. */
 interface Offer {
@@ -36,7 +36,9 @@ export class Comparisons {
         const book = requireTeam(this.#context, team)
         const subject = presentMember(book, member)
         const offer = await this.#offer(`${team}/${member}`, await memberWords(book, subject))
-        const say = subject.verified === "none" ? await safetyWords("invite", originOf(book, subject)) : null
+        // Those of a token may have got it by mail, whatever the invite says: then they listen first.
+        const listens = subject.invite !== null && subject.verified !== "words"
+        const say = listens ? await safetyWords("invite", originOf(book, subject)) : null
         return { say, choices: offer.isFailed ? null : offer.choices }
     }
 
@@ -71,12 +73,12 @@ export class Comparisons {
         return (await unlessVerified(definite(sent))) ? "removed" : "differs"
     }
 
-    /** What I read to an admin. Who joined by mail hears the inviter's words first. */
+    /** What I read to an admin. Whose link came by mail hears the inviter's words first. */
     async mine(team: string): Promise<Comparison> {
         const book = requireTeam(this.#context, team)
         const { me, joinedBy } = book
         if (me === undefined) throw new CoreFailure("not_found")
-        if (joinedBy?.via !== "mail" || this.#context.settings.compared.has(joinedBy.hash))
+        if (joinedBy === undefined || isInviterKnown(joinedBy, this.#context.settings))
             return { say: await memberWords(book, me), choices: null }
         const heard = await safetyWords("invite", unhex(joinedBy.hash))
         const offer = await this.#offer(`${team}/invite`, heard)
@@ -85,7 +87,6 @@ export class Comparisons {
 
     /** The phrase that the admin read, or null. A wrong choice leaves the team. @throws as {@link pick}. */
     async hear(team: string, choice: number | null): Promise<Picked> {
-        const { server, me: account, settings } = this.#context
         const { me, joinedBy } = requireTeam(this.#context, team)
         const offer = await this.#offers.get(`${team}/invite`)
         if (offer === undefined || me === undefined || joinedBy === undefined)
@@ -95,8 +96,8 @@ export class Comparisons {
             await removeMember(this.#context, team, me.id)
             return "removed"
         }
-        this.#context.settings = await addCompared(server, account, settings, joinedBy.hash)
-        this.#context.view.changed()
+        const { hash } = joinedBy
+        await changeSettings(this.#context, (now) => ({ ...now, compared: new Set([...now.compared, hash]) }))
         return "verified"
     }
 

@@ -24,7 +24,7 @@ import { dropDraft, listDrafts, putDraft } from "./drafts.ts"
 import { forkOf, readableCopy } from "./evidence.ts"
 import { CoreFailure, ensure } from "./failure.ts"
 import { IdleLock } from "./idle.ts"
-import { acceptInvite, invite, openInvite } from "./invites.ts"
+import { acceptInvite, cameByHand, invite, openInvite } from "./invites.ts"
 import { kitCode } from "./kit.ts"
 import { mark } from "./marks.ts"
 import * as members from "./members.ts"
@@ -32,7 +32,7 @@ import { warmOpaque } from "./opaque.ts"
 import { historyOf, openItem } from "./read.ts"
 import { Session } from "./session.ts"
 import type { Settings } from "./settings.ts"
-import { writeSettings } from "./settings.ts"
+import { settingsOf, writeSettings } from "./settings.ts"
 import { spokenFingerprint } from "./spoken.ts"
 import type { Store } from "./store.ts"
 import type { Transport } from "./transport.ts"
@@ -140,7 +140,7 @@ export class CoffretCore implements Core {
         const opened = await this.#accounts.confirm(code)
         const name = this.#name
         if (name !== null) {
-            const settings = { name, compared: new Set<string>() }
+            const settings = settingsOf(name)
             await writeSettings(this.#server, opened.me, settings)
             // What was just written is what the bundle would say.
             const session = await this.#open(opened, settings)
@@ -243,11 +243,15 @@ export class CoffretCore implements Core {
     }
 
     async openInvite(fragment: string): Promise<InvitePreview> {
-        return openInvite(this.#server, this.#session?.context.me ?? null, fragment)
+        return openInvite(this.#server, this.#session?.context ?? null, fragment)
     }
 
-    async acceptInvite(fragment: string, name: string): Promise<void> {
-        await acceptInvite(this.#context(), fragment, name)
+    async acceptInvite(fragment: string, name: string, came: "hand" | "mail"): Promise<void> {
+        await acceptInvite(this.#context(), fragment, name, came)
+    }
+
+    async cameByHand(team: string): Promise<void> {
+        await cameByHand(this.#context(), team)
     }
 
     async wordsOf(team: string, member: string): Promise<string> {

@@ -14,6 +14,7 @@ import { CoreFailure, ensure } from "./failure.ts"
 import { commitTo, openingValue, sendTeamLink } from "./members.ts"
 import type { Opening } from "./records.ts"
 import { readOpenings } from "./records.ts"
+import { changeSettings, isInviterKnown } from "./settings.ts"
 import type { Server } from "./transport.ts"
 import type { Answer } from "./wire.ts"
 import { asBytes, asList, asText } from "./wire.ts"
@@ -136,7 +137,12 @@ function textOf(openings: readonly Opening[], commitment: Bytes): string | null 
     return found?.text ?? null
 }
 
-export async function openInvite(server: Server, me: Me | null, fragment: string): Promise<InvitePreview> {
+export async function openInvite(
+    server: Server,
+    context: Pick<Context, "me" | "settings"> | null,
+    fragment: string,
+): Promise<InvitePreview> {
+    const me = context?.me ?? null
     const seen = await look(server, fragment)
     const { team, invite: found, openings } = seen
     const state = standing(me, seen)
@@ -149,14 +155,23 @@ export async function openInvite(server: Server, me: Me | null, fragment: string
         vaults: found.vaults.length,
         expiry: found.expiry,
         via: found.via,
+        compares: context === null ? found.via === "mail" : !isInviterKnown(found, context.settings),
         awaited: awaitedFor(seen),
         state,
         forMe: me === null ? null : textOf(openings, found.email) === me.email,
     }
 }
 
-/** Accept: sign with the link's key and with mine, under the e-mail commitment of the invite. */
-export async function acceptInvite(context: Context, fragment: string, name: string): Promise<void> {
+/**
+ * Accept: sign with the link's key and with mine, under the e-mail commitment of the invite. How the link came only the
+ * person knows: whoever can change a mail can put in a link of their own team that says it went another way.
+ */
+export async function acceptInvite(
+    context: Context,
+    fragment: string,
+    name: string,
+    came: "hand" | "mail",
+): Promise<void> {
     const { me, server, clock, pins } = context
     const seen = await look(server, fragment)
     const { team, openings, t, hash } = seen
@@ -175,6 +190,7 @@ export async function acceptInvite(context: Context, fragment: string, name: str
         team: team.id,
     })
     key.wipe()
+    await noteHanded(context, found, found.via === "link" && came === "hand")
     // From here on another team under this id is a fork: the chain that I agreed to is pinned before I say so.
     pins.expect({ genesis: team.hashes.at(0), hash: team.head, seq: team.seq, team: team.id }, team.hashes)
     await server.call("POST", "invites/accept", {
@@ -183,4 +199,21 @@ export async function acceptInvite(context: Context, fragment: string, name: str
         opening: openingValue(called.opening),
     })
     await context.written()
+}
+
+/** The link to a team that I am in came from the inviter by hand: said afterwards. @throws {CoreFailure} `not_found`. */
+export async function cameByHand(context: Context, team: string): Promise<void> {
+    const found = context.books.teams.get(team)?.joinedBy
+    ensure(found !== undefined && found.via === "link", "not_found")
+    await noteHanded(context, found, true)
+}
+
+async function noteHanded(context: Context, { hash }: Invite, isHanded: boolean): Promise<void> {
+    if (context.settings.handed.has(hash) === isHanded) return
+    await changeSettings(context, (now) => {
+        const handed = new Set(now.handed)
+        if (isHanded) handed.add(hash)
+        else handed.delete(hash)
+        return { ...now, handed }
+    })
 }

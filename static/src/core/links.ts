@@ -19,6 +19,7 @@ import { CoreFailure, ensure } from "./failure.ts"
 import { uuid } from "./ids.ts"
 import type { Mark } from "./outbox.ts"
 import { placeOf } from "./ring.ts"
+import { isInviterKnown } from "./settings.ts"
 
 /** @throws {CoreFailure} `frozen`, `not_found`, `offline` while another link of mine is under way there. */
 export function requireTeam(context: Context, id: string): TeamBook {
@@ -70,14 +71,13 @@ export function requireSettled(vault: VaultBook): void {
 }
 
 /**
- * Whoever joined by mail has only the server's word for whose team it is, until the inviter's words were compared. Before
- * that nothing of theirs goes into it.
+ * Whoever joined by a mailed link has only the mail's word for whose team it is, until the inviter's words were compared.
+ * Before that nothing of theirs goes into it.
  *
  * @throws {CoreFailure} `not_compared`.
  */
 export function requireCompared(context: Context, team: TeamBook): void {
-    const invite = team.joinedBy
-    ensure(invite?.via !== "mail" || context.settings.compared.has(invite.hash), "not_compared")
+    ensure(isInviterKnown(team.joinedBy, context.settings), "not_compared")
 }
 
 /** Sign a team link on the verified head, and try it: what this client would refuse to read is not sent. */

@@ -25,7 +25,7 @@ import { PinBook } from "./pins.ts"
 import { Restore } from "./restore.ts"
 import { fillRings } from "./ring.ts"
 import type { Settings } from "./settings.ts"
-import { readSettings } from "./settings.ts"
+import { loadSettings, settingsOf } from "./settings.ts"
 import { Shelf } from "./shelf.ts"
 import { spokenFingerprint, spokenIfKnown } from "./spoken.ts"
 import type { Store } from "./store.ts"
@@ -75,7 +75,7 @@ export class Session {
     isOnline = true
     kitSaved: boolean
 
-    private constructor(parts: Parts, me: Me, bundle: Bundle, settings: Settings) {
+    private constructor(parts: Parts, me: Me, bundle: Bundle) {
         const { clock, view, origin } = parts
         const isClosed = (): boolean => this.#isClosed
         const server = parts.server.whileOpen(isClosed)
@@ -95,7 +95,7 @@ export class Session {
         const written = (): Promise<void> => this.#written()
         this.context = {
             ...{ me, server, clock, books, pins, shelf, outbox, kept, view, origin },
-            ...{ state, writes: new Mutexes(), recent: new Map(), settings, sync, written },
+            ...{ state, writes: new Mutexes(), recent: new Map(), settings: settingsOf(""), sync, written },
         }
         this.comparisons = new Comparisons(this.context)
         this.#upkeep = new Upkeep(this.context)
@@ -104,8 +104,9 @@ export class Session {
 
     /** Load what this browser verified before, and show it. @throws {Refused} if pins do not open. */
     static async open(parts: Parts, me: Me, bundle: Bundle, settings: Settings | null): Promise<Session> {
-        const session = new Session(parts, me, bundle, settings ?? (await readSettings(me, bundle.settings)))
-        const { books, pins, outbox, kept } = session.context
+        const session = new Session(parts, me, bundle)
+        const { books, pins, outbox, kept, shelf } = session.context
+        session.context.settings = settings ?? (await loadSettings(shelf, me, bundle.settings))
         mark("unsealing")
         await pins.load(bundle.pins)
         await session.#cache.load(books)

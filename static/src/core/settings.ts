@@ -1,40 +1,56 @@
 /**
- * The account's settings: one sealed blob, replaced as a whole. The person's own name, and the invites by mail whose words
- * were compared. An older blob than the last one only asks for words again.
+ * The account's settings: one sealed blob, replaced as a whole, and a copy of it in this browser. The person's own name,
+ * and what they said of the people they met: whose words they compared, whose link reached them by hand, whose words were
+ * not the right ones. A server that hands out an older blob than this browser's loses it nothing of these; in a new
+ * browser it can only have the person asked again, or hide that words differed.
  */
+import type { Invite } from "../chain/team.ts"
 import type { Bytes } from "../crypto/bytes.ts"
 import { hex, unhex } from "../crypto/bytes.ts"
 import { decode, encode } from "../crypto/cbor.ts"
 import { open, seal } from "../crypto/seal.ts"
 import type { Me } from "./account.ts"
 import type { Counted } from "./bundle.ts"
+import type { Context } from "./context.ts"
 import { CoreFailure } from "./failure.ts"
+import type { Shelf } from "./shelf.ts"
 import type { Server } from "./transport.ts"
 import { asBytes, asList, asMap, asText, asUint } from "./wire.ts"
 
 export interface Settings {
     readonly name: string
-    /** Hashes of invites by mail whose words this person has heard and found right. */
+    /** Hashes of invites whose words this person has heard and found right. */
     readonly compared: ReadonlySet<string>
+    /** Hashes of invites whose link reached this person from the inviter by hand, as they say. */
+    readonly handed: ReadonlySet<string>
+    /** Members, as `team/member`, who read other words than the right ones to this person; and when, Unix ms. */
+    readonly differed: ReadonlyMap<string, number>
 }
 
 const LABEL = "coffret/settings/v1"
 const ATTEMPTS = 5
+const SHELVED = "0".repeat(32) // the id of the copy: there is one
 
-/** What the blob says; without one, a name from the address. */
-export async function readSettings(
-    me: Me,
-    served: Counted | null,
-    fallback: Settings = { name: me.email.split("@")[0] ?? me.email, compared: new Set() },
-): Promise<Settings> {
-    if (served === null) return fallback
-    const context = { account: me.account, counter: served.counter }
-    const bytes = await open(me.amk, LABEL, context, served.blob).catch(() => null)
-    // Settings are a convenience: what does not open is not worth a locked door.
-    if (bytes === null) return fallback
-    const { name, compared } = asMap(decode(bytes))
-    const hashes = compared === undefined ? [] : asList(compared).map((hash) => hex(asBytes(hash, 32)))
-    return { name: asText(name), compared: new Set(hashes) }
+export function settingsOf(name: string): Settings {
+    return { name, compared: new Set(), handed: new Set(), differed: new Map() }
+}
+
+/** Is it known whose team an invite leads to? The chain's word that it went `via: link` is only the inviter's. */
+export function isInviterKnown(invite: Invite | undefined, { compared, handed }: Settings): boolean {
+    if (invite === undefined || compared.has(invite.hash)) return true
+    return invite.via === "link" && handed.has(invite.hash)
+}
+
+/** What the served blob says, and this browser's copy if that is newer; without either, a name from the address. */
+export async function loadSettings(shelf: Shelf, me: Me, served: Counted | null): Promise<Settings> {
+    const theirs = await readSettings(me, served)
+    const kept = (await shelf.list("settings"))[0]
+    const none = settingsOf(me.email.split("@")[0] ?? me.email)
+    if (kept === undefined) return theirs ?? none
+    const { counter, settings } = asMap(kept.value)
+    const mine = parseSettings(asBytes(settings))
+    if (served !== null && theirs !== null && served.counter > asUint(counter)) return theirs
+    return theirs === null ? mine : merged(theirs, mine)
 }
 
 /** Write the first settings of a new account. */
@@ -42,20 +58,69 @@ export async function writeSettings(server: Server, me: Me, settings: Settings):
     await put(server, me, 1, settings)
 }
 
-/** The settings with one more compared invite, as they stand on the server then. */
-export async function addCompared(server: Server, me: Me, mine: Settings, invite: string): Promise<Settings> {
+/** Change the settings as they stand on the server then. @throws {CoreFailure} `offline` and the server's. */
+export async function changeSettings(context: Context, change: (now: Settings) => Settings): Promise<void> {
+    const { server, me, shelf, view } = context
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const served = await fetchSettings(server)
-        const there = await readSettings(me, served, mine)
-        const settings = { ...there, compared: new Set([...there.compared, ...mine.compared, invite]) }
+        const theirs = await readSettings(me, served)
+        const settings = change(theirs === null ? context.settings : merged(theirs, context.settings))
+        const counter = (served?.counter ?? 0) + 1
         try {
-            await put(server, me, (served?.counter ?? 0) + 1, settings)
-            return settings
+            await put(server, me, counter, settings)
         } catch (error) {
             if (!(error instanceof CoreFailure) || error.code !== "counter_moved") throw error
+            continue
         }
+        await shelf.put("settings", SHELVED, { counter, settings: serialised(settings) })
+        context.settings = settings
+        view.changed()
+        return
     }
     throw new CoreFailure("counter_moved")
+}
+
+/** Null without a blob, and for one that does not open: settings are not worth a locked door. */
+export async function readSettings(me: Me, served: Counted | null): Promise<Settings | null> {
+    if (served === null) return null
+    const context = { account: me.account, counter: served.counter }
+    const bytes = await open(me.amk, LABEL, context, served.blob).catch(() => null)
+    return bytes === null ? null : parseSettings(bytes)
+}
+
+/** Lists that are not there were written before there was such a list. */
+function parseSettings(bytes: Bytes): Settings {
+    const { name, compared = [], handed = [], differed = [] } = asMap(decode(bytes))
+    const hashes = (list: unknown) => new Set(asList(list).map((hash) => hex(asBytes(hash, 32))))
+    const members = asList(differed).map((value): [string, number] => {
+        const { at, member, team } = asMap(value)
+        return [`${hex(asBytes(team, 16))}/${hex(asBytes(member, 16))}`, asUint(at)]
+    })
+    return {
+        name: asText(name),
+        compared: hashes(compared),
+        handed: hashes(handed),
+        differed: new Map(members),
+    }
+}
+
+function serialised({ name, compared, handed, differed }: Settings): Bytes {
+    const hashes = (set: ReadonlySet<string>): Bytes[] => [...set].sort().map(unhex)
+    const members = [...differed].sort().map(([key, at]) => {
+        const [team = "", member = ""] = key.split("/")
+        return { at, member: unhex(member), team: unhex(team) }
+    })
+    return encode({ compared: hashes(compared), differed: members, handed: hashes(handed), name, v: 1 })
+}
+
+/** What either knows. */
+function merged(one: Settings, other: Settings): Settings {
+    return {
+        name: one.name,
+        compared: new Set([...one.compared, ...other.compared]),
+        handed: new Set([...one.handed, ...other.handed]),
+        differed: new Map([...one.differed, ...other.differed]),
+    }
 }
 
 async function fetchSettings(server: Server): Promise<Counted | null> {
@@ -63,9 +128,7 @@ async function fetchSettings(server: Server): Promise<Counted | null> {
     return blob === null ? null : { counter: asUint(counter), blob: asBytes(blob) }
 }
 
-async function put(server: Server, me: Me, counter: number, { name, compared }: Settings): Promise<void> {
-    const hashes: Bytes[] = [...compared].sort().map(unhex)
-    const plaintext = encode({ compared: hashes, name, v: 1 })
-    const blob = await seal(me.amk, LABEL, { account: me.account, counter }, plaintext)
+async function put(server: Server, me: Me, counter: number, settings: Settings): Promise<void> {
+    const blob = await seal(me.amk, LABEL, { account: me.account, counter }, serialised(settings))
     await server.call("PUT", "account/settings", { counter, blob })
 }

@@ -14,6 +14,7 @@ import type {
 } from "../worker/api.ts"
 import type { Books, Row, TeamBook, VaultBook } from "./books.ts"
 import type { Settings } from "./settings.ts"
+import { isInviterKnown } from "./settings.ts"
 import { spokenIfKnown } from "./spoken.ts"
 
 const BATCH = 500 // rows of one message
@@ -128,7 +129,7 @@ function teamView(book: TeamBook, me: Member, settings: Settings): TeamView {
         vaults: [...book.vaults.values()]
             .filter((vault) => vault.right !== NONE || me.role === "owner" || me.role === "admin")
             .map(vaultView),
-        uncompared: joinedBy?.via === "mail" && !settings.compared.has(joinedBy.hash),
+        uncompared: !isInviterKnown(joinedBy, settings),
         lastByOther: lastByOther(book, me),
     }
 }

@@ -42,8 +42,8 @@ export function copySecret(row: Row): Promise<void> {
 export function mayWrite(vault: Id): boolean {
     const view = session.vault(vault)
     const team = session.teamOf(vault)
-    const ready = view?.state === "ready" && team?.state === "ready"
-    return ready === true && (view?.right === "write" || view?.right === "manage")
+    const ready = view?.state === "ready" && team?.state === "ready" && !team.uncompared
+    return ready && (view?.right === "write" || view?.right === "manage")
 }
 
 export function mayPurge(vault: Id): boolean {

@@ -160,7 +160,7 @@ class Session {
     /** Vaults in which something can be written now. */
     writable(): VaultView[] {
         return this.snapshot.teams
-            .filter((team) => team.state === "ready")
+            .filter((team) => team.state === "ready" && !team.uncompared)
             .flatMap((team) => team.vaults)
             .filter(
                 (vault) => vault.state === "ready" && (vault.right === "write" || vault.right === "manage"),

@@ -57,7 +57,7 @@ export const ERRORS = {
     unsupported: "This browser cannot run the cryptography that Coffret needs. Update it, then reload.",
     waiting: "This browser waits for the rest of the team’s log. Try again in a moment.",
     not_compared:
-        "You joined this team by mail. Compare words with the person who invited you, on the page Members; then try again.",
+        "Your link to this team came by mail, or you have not said how it came. Compare words with the person who invited you, on the page Members; then try again.",
     already_verified: "Somebody else has verified this person meanwhile.",
     frozen: "The team is read-only here, because this browser refused what the server showed.",
     no_right: "You can read this vault, not change it. Somebody who manages it can give you write.",

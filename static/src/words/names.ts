@@ -58,10 +58,15 @@ export function anyOf(names: readonly string[]): string {
     return all.length < 2 ? all.join("") : `${all.slice(0, -1).join(", ")} or ${all.at(-1)}`
 }
 
-/** Did I come to this team by mail, and is a side still to hear the other's words? */
+/** Did my link to this team come by mail, and is a side still to hear the other's words? */
 export function awaitsWords(team: TeamView | null): boolean {
     if (team === null) return false
     return team.uncompared || team.members.some((member) => member.me && member.verified === "none")
+}
+
+/** Does nobody of this team have my words by voice yet? */
+export function isUnspoken(team: TeamView | null): boolean {
+    return team?.members.some((member) => member.me && member.verified !== "words") ?? false
 }
 
 export function initials(name: string): string {

@@ -122,7 +122,8 @@ export interface TeamView {
     members: MemberView[]
     invites: InviteView[]
     vaults: VaultView[]
-    /** I joined by mail and have not heard the inviter's words yet: nothing of mine goes into the team. */
+    /** My link came by mail, or I have not said how it came, and I have not heard the inviter's words yet: nothing of mine
+     * goes into the team. */
     uncompared: boolean
     /** The newest link by somebody else: who and when, by their clock. */
     lastByOther: { member: string; at: number } | null
@@ -165,6 +166,8 @@ export interface InvitePreview {
     vaults: number
     expiry: number
     via: "link" | "mail"
+    /** Words are to be compared before anything of mine goes into the team. */
+    compares: boolean
     /** Whose browser can let the invitee in, as far as their names are shown. */
     awaited: string[]
     /** `member`: in the team already, by another invitation. */
@@ -234,7 +237,10 @@ export interface Core {
     /** Admins and owners are confirmed by hand; members and auditors by any unlocked admin's client, unasked. */
     confirmMember(team: Id, hash: Id): Promise<void>
     openInvite(fragment: string): Promise<InvitePreview>
-    acceptInvite(fragment: string, name: string): Promise<void>
+    /** `came`: how the link reached the person, as they say; asked of those that the invite says went `via: link`. */
+    acceptInvite(fragment: string, name: string, came: "hand" | "mail"): Promise<void>
+    /** Said afterwards: the link to this team came from the inviter by hand. */
+    cameByHand(team: Id): Promise<void>
     /** The fingerprint of a member's keys in six words; takes 0.2 s. */
     wordsOf(team: Id, member: Id): Promise<string>
     /** For an admin: what to read to a member, and what to listen for. */

@@ -24,6 +24,7 @@ export const METHODS: { readonly [M in Method]: true } = {
     confirmMember: true,
     openInvite: true,
     acceptInvite: true,
+    cameByHand: true,
     wordsOf: true,
     comparison: true,
     pickWords: true,

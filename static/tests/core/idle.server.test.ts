@@ -40,7 +40,7 @@ describe("idle clients of writers", { timeout: 60_000, sequential: true }, () =>
             [{ vault, right: "write" }],
             7,
         )
-        await device.core.acceptInvite(link.split("#")[1] as string, name)
+        await device.core.acceptInvite(link.split("#")[1] as string, name, "hand")
         await ana.device.core.syncNow()
         await device.core.syncNow()
     }

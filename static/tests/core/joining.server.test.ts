@@ -6,7 +6,7 @@ import { hex, random, unhex } from "../../src/crypto/bytes.ts"
 import { inviteKey, Keyring, profileCommitment } from "../../src/crypto/keys.ts"
 import { makeAccept, parseInviteFragment } from "../../src/crypto/links.ts"
 import type { Comparison, Details, Overview } from "../../src/worker/api.ts"
-import { Device } from "./device.ts"
+import { Device, PASSWORD } from "./device.ts"
 
 const url = inject("url")
 const folder = inject("folder")
@@ -73,7 +73,7 @@ describe("joining", { timeout: 60_000, sequential: true }, () => {
             [{ vault: shared, right: "manage" }],
             7,
         )
-        await bo.core.acceptInvite(link.split("#")[1] as string, "Bo")
+        await bo.core.acceptInvite(link.split("#")[1] as string, "Bo", "hand")
         await ana.core.syncNow()
         const [invite] = ana.team().invites
         expect([invite?.state, invite?.waiting]).toEqual(["open", true])
@@ -85,7 +85,7 @@ describe("joining", { timeout: 60_000, sequential: true }, () => {
     it("tells the waiting whose browser is awaited", async () => {
         const fragment = await invited(ana, "cara", "mail", [shared, anas])
         expect(await cara.core.openInvite(fragment)).toMatchObject({ state: "open", via: "mail" })
-        await cara.core.acceptInvite(fragment, "Cara")
+        await cara.core.acceptInvite(fragment, "Cara", "hand")
         const { state, awaited } = await cara.core.openInvite(fragment)
         expect([state, awaited]).toEqual(["waiting", ["Ana", "Bo"]])
     })
@@ -152,7 +152,7 @@ describe("joining", { timeout: 60_000, sequential: true }, () => {
 
     it("ends with one wrong choice of the admin's, which all admins see", async () => {
         const dan = await new Device(url, folder).signUp(mail("dan"), "Dan")
-        await dan.core.acceptInvite(await invited(ana, "dan", "mail", [shared]), "Dan")
+        await dan.core.acceptInvite(await invited(ana, "dan", "mail", [shared]), "Dan", "hand")
         await ana.core.syncNow()
         const member = memberOf(ana, mail("dan"))?.id as string
         await expect(ana.core.pickWords(team, member, 0)).rejects.toMatchObject({ code: "invalid" })
@@ -169,7 +169,7 @@ describe("joining", { timeout: 60_000, sequential: true }, () => {
 
         // The same address again: this time Dan hears other words than Ana reads, and leaves.
         const fragment = await invited(ana, "dan", "mail")
-        await dan.core.acceptInvite(fragment, "Dan")
+        await dan.core.acceptInvite(fragment, "Dan", "hand")
         await ana.core.syncNow()
         await dan.core.syncNow()
         await dan.core.myComparison(team)
@@ -184,7 +184,8 @@ describe("joining", { timeout: 60_000, sequential: true }, () => {
         const [bosId, anasId] = [memberOf(ana, mail("bo"))?.id, memberOf(ana, mail("ana"))?.id] as string[]
         const offered = await ana.core.comparison(team, bosId as string)
         const said = await bo.core.myComparison(team)
-        expect([offered.say, said.choices]).toEqual([null, null])
+        // Should his link have come by mail, which only he knows, he listens first.
+        expect([offered.say?.split(" ").length, said.choices]).toEqual([6, null])
         // What every page shows of him would be chosen without listening.
         expect(offered.choices).not.toContain(await ana.core.wordsOf(team, bosId as string))
         expect(await ana.core.pickWords(team, bosId as string, heard(offered, said))).toBe("verified")
@@ -201,11 +202,78 @@ describe("joining", { timeout: 60_000, sequential: true }, () => {
         expect(memberOf(bo, mail("ana"))).toMatchObject({ verified: "founder", present: true })
     })
 
+    it("holds whoever got the link by mail to the inviter's words, though the invitation says another way", async () => {
+        const gil = await new Device(url, folder).signUp(mail("gil"), "Gil")
+        const fragment = await invited(ana, "gil", "link", [shared])
+        expect(await gil.core.openInvite(fragment)).toMatchObject({ via: "link", compares: true })
+        await gil.core.acceptInvite(fragment, "Gil", "mail")
+        expect(await gil.core.openInvite(fragment)).toMatchObject({ state: "waiting", compares: true })
+        await ana.core.syncNow()
+        await gil.core.syncNow()
+        const member = memberOf(ana, mail("gil"))?.id as string
+        expect(memberOf(ana, mail("gil"))).toMatchObject({ verified: "token", rights: { [shared]: "write" } })
+        // What stands there can be read; nothing of Gil's goes in, whoever's team it is.
+        expect(gil.team().uncompared).toBe(true)
+        expect(gil.vault(shared)).toMatchObject({ state: "ready", right: "write" })
+        const [before, writes] = [gil.transport.sent.length, /\/(links|changes|rotations?)$/]
+        for (const write of [
+            gil.core.saveItem(shared, null, 0, note("by Gil"), body("hello")),
+            gil.core.createVault(team, "Gil's"),
+            gil.core.rotateVault(shared),
+        ])
+            await expect(write).rejects.toMatchObject({ code: "not_compared" })
+        expect(gil.transport.sent.slice(before).filter(({ path }) => writes.test(path))).toEqual([])
+
+        const admins = await ana.core.comparison(team, member)
+        const first = await gil.core.myComparison(team)
+        expect(await gil.core.hearWords(team, heard(first, admins))).toBe("verified")
+        expect(gil.team().uncompared).toBe(false)
+        await gil.core.saveItem(shared, null, 0, note("by Gil"), body("hello"))
+    })
+
+    it("asks anew how the link came where the server keeps the answer back, and takes a later answer", async () => {
+        const hal = await new Device(url, folder).signUp(mail("hal"), "Hal")
+        await hal.core.acceptInvite(await invited(ana, "hal", "link", [shared]), "Hal", "hand")
+        await ana.core.syncNow()
+        await hal.core.syncNow()
+        expect(hal.team().uncompared).toBe(false)
+        const withheld = new Device(url, folder)
+        withheld.transport.bend = async (method, path, send) => {
+            const response = await send()
+            if (method !== "POST" || path !== "login/finish") return response
+            const answer = decodeSequence(response.body)[0] as Said
+            return {
+                ...response,
+                body: encodeCbor({ ...answer, bundle: { ...answer.bundle, settings: null } }) as Said,
+            }
+        }
+        await withheld.signIn(mail("hal"))
+        expect(withheld.team().uncompared).toBe(true)
+        await expect(withheld.core.createVault(team, "Hal's")).rejects.toMatchObject({ code: "not_compared" })
+        await withheld.core.cameByHand(team)
+        expect(withheld.team().uncompared).toBe(false)
+        await withheld.core.createVault(team, "Hal's")
+        // This browser has its own copy from now on.
+        await withheld.core.lock()
+        withheld.transport.bend = async (_method, path, send) => {
+            const response = await send()
+            if (path !== "unlock/finish") return response
+            const answer = decodeSequence(response.body)[0] as Said
+            return {
+                ...response,
+                body: encodeCbor({ ...answer, bundle: { ...answer.bundle, settings: null } }) as Said,
+            }
+        }
+        await withheld.core.unlock(PASSWORD)
+        await withheld.core.syncNow()
+        expect(withheld.team().uncompared).toBe(false)
+    })
+
     it("says of a second invitation that the account is in the team already", async () => {
         const fragment = await invited(ana, "cara", "link", [anas])
         expect(await cara.core.openInvite(fragment)).toMatchObject({ state: "member", forMe: true })
         const sent = cara.transport.sent.length
-        await expect(cara.core.acceptInvite(fragment, "Cara")).rejects.toMatchObject({
+        await expect(cara.core.acceptInvite(fragment, "Cara", "hand")).rejects.toMatchObject({
             code: "already_member",
         })
         expect(cara.transport.sent.slice(sent).map(({ path }) => path)).toEqual(["invites/open"])
@@ -214,7 +282,7 @@ describe("joining", { timeout: 60_000, sequential: true }, () => {
     it("refuses a stranger who accepts as an account that it knows by other keys", async () => {
         const eve = await new Device(url, folder).signUp(mail("eve"), "Eve")
         const fragment = await invited(ana, "eve", "link", [shared])
-        await eve.core.acceptInvite(fragment, "Eve")
+        await eve.core.acceptInvite(fragment, "Eve", "hand")
         const { t, invite } = parseInviteFragment(fragment)
         const fresh = new Device(url, folder)
         const before = linksSent(fresh).length
@@ -256,7 +324,7 @@ describe("joining", { timeout: 60_000, sequential: true }, () => {
         const { url: link } = await ana.core.invite(team, mail("fay"), "member", [], 7)
         const fragment = link.split("#")[1] as string
         const fay = await new Device(url, folder).signUp(mail("fay"), "Fay")
-        await fay.core.acceptInvite(fragment, "Fay")
+        await fay.core.acceptInvite(fragment, "Fay", "hand")
         await ana.core.syncNow()
         const answers = new Map<string, Uint8Array<ArrayBuffer>>()
         fay.transport.bend = async (_method, path, send) => {

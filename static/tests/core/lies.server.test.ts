@@ -318,7 +318,7 @@ describe("against a server that lies", { timeout: 60_000 }, () => {
     it("a removed member's keys open nothing that is written afterwards", async () => {
         const ben = await new Device(url, folder).signUp(BEN, "Ben")
         const { url: link } = await ana.core.invite(team, BEN, "member", [{ vault, right: "read" }], 1)
-        await ben.core.acceptInvite(link.split("#")[1] as string, "Ben")
+        await ben.core.acceptInvite(link.split("#")[1] as string, "Ben", "hand")
         for (const device of [ana, ben]) await device.core.syncNow()
         const ring = [...(ben.core.session?.context.books.vault(vault)?.ring ?? [])] as [number, Dek][]
         expect(ring).toHaveLength(1)

@@ -74,7 +74,7 @@ describe("after a backup was restored", { timeout: 60_000, sequential: true }, (
         team = await ana.core.createTeam("Acme")
         vault = await ana.core.createVault(team, "Servers")
         const { url } = await ana.core.invite(team, BEN, "member", [{ vault, right: "manage" }], 7)
-        await ben.core.acceptInvite(url.split("#")[1] as string, "Ben")
+        await ben.core.acceptInvite(url.split("#")[1] as string, "Ben", "hand")
         await ana.core.syncNow()
         await ben.core.syncNow()
         first = (await ana.core.saveItem(vault, null, 0, note("before"), body("before"))).item

@@ -64,7 +64,7 @@ describe("Ana and Ben", { timeout: 60_000, sequential: true }, () => {
             forMe: true,
             state: "open",
         })
-        await ben.core.acceptInvite(fragment, "Ben")
+        await ben.core.acceptInvite(fragment, "Ben", "hand")
         await ana.core.syncNow()
         await ben.core.syncNow()
         expect(ben.team().members.map(({ name }) => name)).toEqual(["Ana", "Ben"])

@@ -186,7 +186,7 @@ export class World {
     ): Promise<void> {
         const [ana, device] = [this.#device("Ana"), this.#device(name)]
         const fragment = await this.#invite(name, role, vaults, via)
-        await device.core.acceptInvite(fragment, name)
+        await device.core.acceptInvite(fragment, name, "hand")
         await ana.core.syncNow()
         const waiting = ana.team().invites.find((invite) => invite.waiting && invite.role === "admin")
         if (waiting !== undefined) await ana.core.confirmMember(this.team, waiting.hash)

@@ -43,6 +43,7 @@ export class FakeCore implements Core {
         vaults: 2,
         expiry: Date.now() + 5 * DAY,
         via: "link",
+        compares: true,
         awaited: ["Maya Lindqvist", "Ben Okafor"],
         state: "open",
         forMe: true,
@@ -200,8 +201,12 @@ export class FakeCore implements Core {
         if ("code" in this.invitation) throw this.invitation
         return this.invitation
     }
-    async acceptInvite(): Promise<void> {
-        if (!("code" in this.invitation)) this.invitation = { ...this.invitation, state: "waiting" }
+    async acceptInvite(_fragment: string, _name: string, came: "hand" | "mail"): Promise<void> {
+        if ("code" in this.invitation) return
+        this.invitation = { ...this.invitation, state: "waiting", compares: came === "mail" }
+    }
+    async cameByHand(team: Id): Promise<void> {
+        this.#team(team, (each) => ({ ...each, uncompared: false }))
     }
     async wordsOf(_team: Id, member: Id): Promise<string> {
         return WORDS[Number.parseInt(member, 16) % WORDS.length] ?? ""

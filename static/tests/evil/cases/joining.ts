@@ -158,18 +158,20 @@ function opening<L extends Line>(
 ): void {
     lie(line, name, async (id: RefusalId) => {
         const honest = await Twin.of(w.zed)
-        const { server, me } = honest.context
-        expect(await openInvite(server, me, inviteFragment(offer(w).t, offer(w).hash))).toMatchObject({
+        const { server } = honest.context
+        expect(
+            await openInvite(server, honest.context, inviteFragment(offer(w).t, offer(w).hash)),
+        ).toMatchObject({
             state: "open",
         })
         const guest = await Twin.of(w.zed, {
             lie: { answer: (path, value) => (path === "invites/open" ? bend(value) : value) },
         })
         const { context } = guest
-        await expect(openInvite(context.server, context.me, fragment())).rejects.toMatchObject({
+        await expect(openInvite(context.server, context, fragment())).rejects.toMatchObject({
             refusal: id,
         })
-        await expect(acceptInvite(context, fragment(), "Zed")).rejects.toMatchObject({ refusal: id })
+        await expect(acceptInvite(context, fragment(), "Zed", "hand")).rejects.toMatchObject({ refusal: id })
         const asked = guest.transport.sent
             .map(({ path }) => path)
             .filter((path) => path.startsWith("invites"))

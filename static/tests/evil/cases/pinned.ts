@@ -130,11 +130,11 @@ export function whoseChain(w: World): void {
         }
         const fragment = inviteFragment(t, hash)
         const guest = await Twin.of(w.zed)
-        const seen = await openInvite(guest.context.server, guest.context.me, fragment)
+        const seen = await openInvite(guest.context.server, guest.context, fragment)
         expect(seen).toMatchObject({ team: w.team, state: "open" })
         const from = guest.transport.sent.length
         guest.transport.lie = { answer: (_path, value) => ({ ...value, team: unhex(w.team2) }) }
-        const refusal = openInvite(guest.context.server, guest.context.me, fragment)
+        const refusal = openInvite(guest.context.server, guest.context, fragment)
         await expect(refusal).rejects.toMatchObject({ refusal: id })
         expect(guest.transport.sent.slice(from).map(({ path }) => path)).toEqual(["invites/open"])
     })

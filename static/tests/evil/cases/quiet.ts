@@ -164,7 +164,7 @@ export function flags(w: World): void {
         const [honest, victim] = [await looked(w.rita), await looked(w.rita)]
         victim.transport.lie = decorated(escrow)
         const [one, other] = await Promise.all(
-            [honest, victim].map((twin) => openInvite(twin.context.server, twin.context.me, fragment)),
+            [honest, victim].map((twin) => openInvite(twin.context.server, twin.context, fragment)),
         )
         expect(other).toEqual(one)
     })
