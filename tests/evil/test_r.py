@@ -21,7 +21,7 @@ from tests.evil.proxy import Answer, Ask, Bend, Sent, problem, replayed, rewritt
 from tests.evil.scene import Scene
 from tests.evil.sync import Record, Tale, link_hash, other_links, other_rows, other_team
 from tests.evil.team import Content, Team
-from tests.evil.victim import Victim
+from tests.evil.victim import Victim, settle
 from vaults.crypto import cbor
 from vaults.crypto.keys import Dek, fingerprint, team_id
 
@@ -250,6 +250,7 @@ def _traffic(scene: Scene, team: Team, title: str) -> list[tuple[str, str, int]]
     scene.victim.open_item(title)
     scene.victim.at(team.vault)
     scene.victim.writes(team.vault, title[::-1], title)
+    settle(scene.liar, scene.victim.page)
     # Polls go by the clock, and pins hold how far every chain is.
     by_the_clock = {"sync", "account/pins"}
     opened = [each for each in scene.liar.sent[begun:] if each.path not in by_the_clock]
@@ -266,7 +267,8 @@ def test_R9_requests_do_not_depend_on_what_is_opened(scene: Scene) -> None:
     teams = {title: scene.team() for title in titles}
     for title, team in teams.items():
         team.write_items(team.vault, title, note=f"see {title}")
-    scene.victim.look()
+        scene.victim.sees(team.vault, title)
+    settle(scene.liar, scene.victim.page)
     seen = [_traffic(scene, team, title) for title, team in teams.items()]
     for team in teams.values():
         scene.no_leak(team)

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from uuid import UUID
 
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.person import SLOW, Person
 from tests.evil.proxy import LyingServer
@@ -24,6 +24,24 @@ GO = """(path) => {
     history.pushState(null, "", path)
     dispatchEvent(new PopStateEvent("popstate"))
 }"""
+
+CALM = 3  # looks in a row after which a client that asked nothing more has said all it had to
+WORKING = 300  # ms in which an answer is worked in, and what follows from it is sent
+
+
+def settle(liar: LyingServer, page: Page) -> None:
+    """Have a client look until nothing follows from it: no key to report, nothing to fetch.
+
+    What a client does by itself after an unlock or a write comes when it comes. A test that
+    compares traffic lets it come before it begins, and before it ends.
+    """
+    calm = 0
+    while calm < CALM:
+        begun = len(liar.sent)
+        with page.expect_response("**/sync", timeout=SLOW):
+            page.evaluate(COME_BACK)
+        page.wait_for_timeout(WORKING)
+        calm = calm + 1 if {each.path for each in liar.sent[begun:]} <= {"sync"} else 0
 
 
 class Victim(Person):
