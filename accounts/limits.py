@@ -57,6 +57,15 @@ end
 """
 
 
+# What is counted for load, not as guesses: so many units in a window that begins with the first.
+_SPEND: Final = """
+local n = redis.call('INCRBY', KEYS[1], ARGV[1])
+if n == tonumber(ARGV[1]) then redis.call('EXPIRE', KEYS[1], ARGV[3]) end
+if n > tonumber(ARGV[2]) then return math.max(1, redis.call('TTL', KEYS[1])) end
+return 0
+"""
+
+
 class TooMany(RateLimited):
     """The next try is possible in `retry_after` seconds."""
 
@@ -123,6 +132,17 @@ def count_try(buckets: list[Bucket]) -> list[str]:
 def give_back(keys: list[str]) -> None:
     """Undo one `count_try`: the try was no guess."""
     valkey().eval(_GIVE_BACK, len(keys), *keys)
+
+
+def spend(bucket: Bucket, *, units: int, seconds: int) -> None:
+    """Take units out of what is free in a window of so many seconds. One round trip.
+
+    Raises:
+        TooMany: more is taken now than was free; it is given anew when the window ends.
+    """
+    wait = int(valkey().eval(_SPEND, 1, bucket.key, units, bucket.free, seconds))
+    if wait > 0:
+        raise TooMany(retry_after=wait)
 
 
 def count_miss(name: str, of: str) -> int:

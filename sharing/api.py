@@ -1,6 +1,7 @@
 """The door of team links, the invitee's routes, and the sync: prove, parse, call, render."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
@@ -15,7 +16,8 @@ from rest_framework.response import Response
 from accounts.access import TeamAccess
 from accounts.endpoint import Endpoint
 from accounts.errors import Invalid
-from accounts.limits import origin_buckets
+from accounts.limits import Bucket, TooMany, origin_buckets, spend
+from accounts.models import User
 from accounts.schema import problems
 from accounts.services.team import Appended, OpeningText, link_parse, profile_set
 from accounts.wire import parse
@@ -226,6 +228,17 @@ class CborSeqRenderer(BaseRenderer):
     render_style = "binary"
 
 
+# What one account may sync in a minute: far more than its browsers ask for, and about what keeps
+# half a processor busy.
+SYNC_UNITS: Final = 12_000
+SYNC_UNIT: Final = 64 * 1024  # bytes; each request is one unit at least, also for a 304
+SYNC_SECONDS: Final = 60
+
+
+def _spend_sync(user: User, units: int) -> None:
+    spend(Bucket("sync", str(user.pk), SYNC_UNITS), units=units, seconds=SYNC_SECONDS)
+
+
 class SyncView(Endpoint):
     """What is new, for the whole account."""
 
@@ -238,7 +251,7 @@ class SyncView(Endpoint):
         responses={
             (200, "application/cbor-seq"): OpenApiTypes.BINARY,
             304: OpenApiResponse(description="Nothing is new; the body was not read."),
-            **problems("kms_unavailable"),
+            **problems("too_many", "kms_unavailable"),
         },
     )
     def post(self, request: Request) -> HttpResponse:
@@ -246,6 +259,7 @@ class SyncView(Endpoint):
 
         The KEKs are asked for first. The answer is a CBOR sequence.
         """
+        _spend_sync(account_of(request), 1)
         view = sync_view(account_of(request))
         heads, etag = sync_heads(view)
         if request.headers.get("If-None-Match") == etag:
@@ -259,6 +273,10 @@ class SyncView(Endpoint):
                 cursor = _cursor(body["cursor"])
                 records = sync_records(view, cursor, body["parts"], waiting_by_team)
                 content = b"".join([heads, *records])
+            if len(content) > SYNC_UNIT:
+                # It is made by now, and served: what it cost keeps later ones waiting.
+                with suppress(TooMany):
+                    _spend_sync(account_of(request), len(content) // SYNC_UNIT)
             response = HttpResponse(content, content_type=CborSeqRenderer.media_type)
         response.headers["ETag"] = etag
         return response

@@ -204,3 +204,24 @@ def test_c5_a_team_without_its_kek_is_an_error_and_the_rest_is_served(
     assert [record[1]["vault"] for record in found if record[0] == "vault"] == [other_vault]
     assert vault not in [record[1] for record in found if record[0] in {"items", "links"}]
     assert (shut.status_code, shut.json()["code"]) == (503, "kms_unavailable")
+
+
+def test_an_account_that_syncs_all_the_time_has_to_wait_and_others_have_not(
+    world: World, vault: bytes
+) -> None:
+    with patch("sharing.api.SYNC_UNITS", 2):
+        served = world.poll(world.founder)
+        unchanged = world.poll(world.founder, etag=served.headers["ETag"])
+        refused = world.poll(world.founder)
+        assert [served.status_code, unchanged.status_code] == [200, 304]
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many")
+        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+        ana = world.recruit("ana")
+        assert world.poll(ana).status_code == 200
+
+
+def test_what_is_large_counts_for_more(world: World, vault: bytes) -> None:
+    with patch.multiple("sharing.api", SYNC_UNIT=100, SYNC_UNITS=5):
+        answers = [world.poll(world.founder) for _ in range(2)]
+    assert len(answers[0].content) > 600
+    assert [answer.status_code for answer in answers] == [200, 429]
