@@ -59,18 +59,40 @@ export class Comparisons {
             return { body: { fp, how: "words", member: unhex(member) } }
         })
         await unlessVerified(definite(sent))
+        await this.settle(team, member)
         return "verified"
     }
 
     async #fail(team: string, member: string): Promise<Picked> {
         const { verified } = presentMember(requireTeam(this.#context, team), member)
-        if (verified !== "none") return "differs"
+        if (verified !== "none") return this.#differ(team, member)
         const sent = sendTeamLink(this.#context, team, "remove_member", (book) => {
             // Another admin heard other words than I did: that is for the two of them to settle.
             if (presentMember(book, member).verified !== "none") throw new CoreFailure("already_verified")
             return { body: { cut: [], member: unhex(member) } }
         })
-        return (await unlessVerified(definite(sent))) ? "removed" : "differs"
+        return (await unlessVerified(definite(sent))) ? "removed" : this.#differ(team, member)
+    }
+
+    /** No link says it, so it is kept with the account, for every browser of mine. The first time stays. */
+    async #differ(team: string, member: string): Promise<Picked> {
+        const [key, at] = [`${team}/${member}`, this.#context.clock.now()]
+        await changeSettings(this.#context, (now) => ({
+            ...now,
+            differed: new Map([[key, at], ...now.differed]),
+        }))
+        return "differs"
+    }
+
+    /** What differed is explained: words that agreed since, or a talk among admins. */
+    async settle(team: string, member: string): Promise<void> {
+        const key = `${team}/${member}`
+        if (!this.#context.settings.differed.has(key)) return
+        await changeSettings(this.#context, (now) => {
+            const differed = new Map(now.differed)
+            differed.delete(key)
+            return { ...now, differed }
+        })
     }
 
     /** What I read to an admin. Whose link came by mail hears the inviter's words first. */

@@ -274,6 +274,10 @@ export class CoffretCore implements Core {
         return picked
     }
 
+    async settleWords(team: string, member: string): Promise<void> {
+        await this.#sessionOrFail().comparisons.settle(team, member)
+    }
+
     async myComparison(team: string): Promise<Comparison> {
         return this.#sessionOrFail().comparisons.mine(team)
     }

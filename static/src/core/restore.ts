@@ -24,7 +24,7 @@ import type { GrantRow } from "./records.ts"
 import { fillRings, grantKey } from "./ring.ts"
 import { asBytes, asMap } from "./wire.ts"
 
-/** Something that comes before it is missing there. */
+/** Something that comes before it is missing there. What else is no verdict, as `held` and `kek_moved`, passes by itself. */
 const MOVED: readonly string[] = ["head_moved", "stale_seen", "rotation_due"]
 /** The server's verdict on a link; asked again it would say the same. */
 const FINAL: readonly string[] = ["refused", "invalid", "taken", "too_large", "gone"]
@@ -110,9 +110,10 @@ export class Restore {
         this.#refused.add(team.id)
         // 200: it is there, and I was taken out of it. Then nothing was given back.
         let isNew = false
-        await this.#isTaken(async () => {
+        const result = await this.#isTaken(async () => {
             isNew = (await server.raw("POST", "teams", genesis)).status === 201
         })
+        if (result === "later") this.#refused.delete(team.id)
         return isNew ? 1 : 0
     }
 

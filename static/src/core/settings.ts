@@ -15,7 +15,7 @@ import type { Context } from "./context.ts"
 import { CoreFailure } from "./failure.ts"
 import type { Shelf } from "./shelf.ts"
 import type { Server } from "./transport.ts"
-import { asBytes, asList, asMap, asText, asUint } from "./wire.ts"
+import { asBytes, asList, asMap, asText, asUint, orNull } from "./wire.ts"
 
 export interface Settings {
     readonly name: string
@@ -49,8 +49,9 @@ export async function loadSettings(shelf: Shelf, me: Me, served: Counted | null)
     if (kept === undefined) return theirs ?? none
     const { counter, settings } = asMap(kept.value)
     const mine = parseSettings(asBytes(settings))
-    if (served !== null && theirs !== null && served.counter > asUint(counter)) return theirs
-    return theirs === null ? mine : merged(theirs, mine)
+    const at = orNull(counter, asUint)
+    if (theirs === null) return mine
+    return at !== null && served !== null && served.counter > at ? theirs : merged(theirs, mine)
 }
 
 /** Write the first settings of a new account. */
@@ -58,9 +59,14 @@ export async function writeSettings(server: Server, me: Me, settings: Settings):
     await put(server, me, 1, settings)
 }
 
-/** Change the settings as they stand on the server then. @throws {CoreFailure} `offline` and the server's. */
+/**
+ * Change the settings as they stand on the server then. In this browser the change holds even if that fails.
+ *
+ * @throws {CoreFailure} `offline` and the server's.
+ */
 export async function changeSettings(context: Context, change: (now: Settings) => Settings): Promise<void> {
-    const { server, me, shelf, view } = context
+    const { server, me } = context
+    await keep(context, change(context.settings), null)
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const served = await fetchSettings(server)
         const theirs = await readSettings(me, served)
@@ -72,12 +78,16 @@ export async function changeSettings(context: Context, change: (now: Settings) =
             if (!(error instanceof CoreFailure) || error.code !== "counter_moved") throw error
             continue
         }
-        await shelf.put("settings", SHELVED, { counter, settings: serialised(settings) })
-        context.settings = settings
-        view.changed()
-        return
+        return keep(context, settings, counter)
     }
     throw new CoreFailure("counter_moved")
+}
+
+/** @param counter - of the served blob that is the same; null while the server has none. */
+async function keep(context: Context, settings: Settings, counter: number | null): Promise<void> {
+    context.settings = settings
+    context.view.changed()
+    await context.shelf.put("settings", SHELVED, { counter, settings: serialised(settings) })
 }
 
 /** Null without a blob, and for one that does not open: settings are not worth a locked door. */

@@ -124,7 +124,7 @@ function teamView(book: TeamBook, me: Member, settings: Settings): TeamView {
         kind: state.kind,
         role: me.role,
         state: stateOfTeam(book),
-        members: [...state.members.values()].map((member) => memberView(book, member, me)),
+        members: [...state.members.values()].map((member) => memberView(book, member, me, settings)),
         invites: inviteViews(book),
         vaults: [...book.vaults.values()]
             .filter((vault) => vault.right !== NONE || me.role === "owner" || me.role === "admin")
@@ -140,7 +140,7 @@ function stateOfTeam(book: TeamBook): TeamView["state"] {
     return book.isMissing ? "waiting" : "ready"
 }
 
-function memberView(book: TeamBook, member: Member, me: Member): MemberView {
+function memberView(book: TeamBook, member: Member, me: Member, settings: Settings): MemberView {
     const rights: Record<string, Right> = {}
     for (const vault of member.held) {
         const right = rightName(book.state.rightAt(vault, member.id))
@@ -164,6 +164,7 @@ function memberView(book: TeamBook, member: Member, me: Member): MemberView {
         present: member.left === null,
         left: member.left === null ? null : signed(member.left),
         me: member.id === me.id,
+        differed: settings.differed.get(`${book.id}/${member.id}`) ?? null,
         rights,
         pending: Object.fromEntries(member.pending.map(({ vault, right }) => [vault, NAMES[right] as Right])),
     }

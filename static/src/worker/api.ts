@@ -61,6 +61,8 @@ export interface MemberView {
     /** Who took them out (themself: they left), and when; null while they are there. */
     left: { by: Id; at: number } | null
     me: boolean
+    /** When I, in any browser of mine, heard other words from them than theirs, Unix ms; null if I did not. */
+    differed: number | null
     /** Rights that wait until words were compared. */
     pending: Record<Id, Right>
     /** Vaults held. */
@@ -247,6 +249,8 @@ export interface Core {
     comparison(team: Id, member: Id): Promise<Comparison>
     /** `choice` is a place in `choices`, null for none of them. */
     pickWords(team: Id, member: Id, choice: number | null): Promise<Picked>
+    /** Words that differed are explained: the note beside the member goes. */
+    settleWords(team: Id, member: Id): Promise<void>
     /** What I read to an admin; who joined by mail listens first. */
     myComparison(team: Id): Promise<Comparison>
     hearWords(team: Id, choice: number | null): Promise<Picked>

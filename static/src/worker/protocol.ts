@@ -28,6 +28,7 @@ export const METHODS: { readonly [M in Method]: true } = {
     wordsOf: true,
     comparison: true,
     pickWords: true,
+    settleWords: true,
     myComparison: true,
     hearWords: true,
     removeMember: true,

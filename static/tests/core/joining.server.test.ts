@@ -1,6 +1,7 @@
 /** Under test: how people join: by mail with words, several admins at once, and acceptances that no honest server shows. */
 import { encode as encodeCbor } from "cborg"
 import { beforeAll, describe, expect, inject, it } from "vitest"
+import { Unanswered } from "../../src/core/failure.ts"
 import { decodeSequence } from "../../src/core/transport.ts"
 import { hex, random, unhex } from "../../src/crypto/bytes.ts"
 import { inviteKey, Keyring, profileCommitment } from "../../src/crypto/keys.ts"
@@ -200,6 +201,42 @@ describe("joining", { timeout: 60_000, sequential: true }, () => {
         expect(await bo.core.pickWords(team, anasId as string, anasWords)).toBe("differs")
         expect((await bo.core.comparison(team, anasId as string)).choices).toBeNull()
         expect(memberOf(bo, mail("ana"))).toMatchObject({ verified: "founder", present: true })
+
+        // Kept over the lock and in every browser of his, until he hears the right ones or settles it.
+        const differed = memberOf(bo, mail("ana"))?.differed
+        expect(differed).toBeGreaterThan(Date.now() - 60_000)
+        await bo.core.lock()
+        await bo.core.unlock(PASSWORD)
+        await bo.core.syncNow()
+        expect(memberOf(bo, mail("ana"))?.differed).toBe(differed)
+        const laptop = await new Device(url, folder).signIn(mail("bo"))
+        expect(memberOf(laptop, mail("ana"))?.differed).toBe(differed)
+        const right = heard(
+            await bo.core.comparison(team, anasId as string),
+            await ana.core.myComparison(team),
+        )
+        expect(await bo.core.pickWords(team, anasId as string, right)).toBe("verified")
+        expect(memberOf(bo, mail("ana"))).toMatchObject({ verified: "words", differed: null })
+    })
+
+    it("keeps what differed although the server cannot be reached then, until it is settled", async () => {
+        const anasId = memberOf(bo, mail("ana"))?.id as string
+        const carasId = memberOf(bo, mail("cara"))?.id as string
+        await bo.core.comparison(team, carasId)
+        bo.transport.bend = async (_method, path, send) => {
+            if (path === "account/settings") throw new Unanswered()
+            return send()
+        }
+        await expect(bo.core.pickWords(team, carasId, null)).rejects.toMatchObject({ code: "offline" })
+        bo.transport.bend = null
+        await bo.core.lock()
+        await bo.core.unlock(PASSWORD)
+        await bo.core.syncNow()
+        expect(memberOf(bo, mail("cara"))?.differed).not.toBeNull()
+        expect(memberOf(bo, mail("ana"))).toMatchObject({ id: anasId, differed: null })
+        await bo.core.settleWords(team, carasId)
+        const laptop = await new Device(url, folder).signIn(mail("bo"))
+        for (const device of [bo, laptop]) expect(memberOf(device, mail("cara"))?.differed).toBeNull()
     })
 
     it("holds whoever got the link by mail to the inviter's words, though the invitation says another way", async () => {

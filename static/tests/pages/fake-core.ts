@@ -228,6 +228,12 @@ export class FakeCore implements Core {
         }))
         return "verified"
     }
+    async settleWords(team: Id, member: Id): Promise<void> {
+        this.#team(team, (each) => ({
+            ...each,
+            members: each.members.map((one) => (one.id === member ? { ...one, differed: null } : one)),
+        }))
+    }
     async myComparison(team: Id): Promise<Comparison> {
         const unheard = this.#snapshot.teams.find(({ id }) => id === team)?.uncompared
         return unheard ? { say: null, choices: PHRASES } : { say: PHRASES[1] ?? null, choices: null }

@@ -38,6 +38,7 @@ function person(
         role,
         verified,
         checked: { by: hex(verified === "founder" ? 100 : 101), at: NOW - (29 - number) * DAY },
+        differed: null,
         via: verified === "founder" ? null : verified === "none" ? "mail" : "link",
         words: WORDS[number % WORDS.length] ?? "",
         joinedAt: NOW - (30 - number) * DAY,
