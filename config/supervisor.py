@@ -30,6 +30,7 @@ from config.embedded import (
     spawn,
 )
 from config.env import TRUE
+from config.memory import SERVER_HEAP
 
 HOST = "127.0.0.1"
 POLL_SECONDS = 0.2
@@ -73,6 +74,7 @@ def environment(folder: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PYTHONUNBUFFERED": "1",
         **({} if _secret_given() else {"COFFRET_SECRET_KEY": local_secret(folder)}),
+        **SERVER_HEAP,
         **Services(folder).environment(),
         **os.environ,
         "COFFRET_DATA": str(folder),

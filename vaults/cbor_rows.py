@@ -4,10 +4,10 @@
 only the lengths are encoded: 1 µs. The tests decode what comes out with the strict decoder.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-_UINT, _BYTES, _TEXT, _ARRAY = 0x00, 0x40, 0x60, 0x80  # major types
+_UINT, _BYTES, _TEXT, _ARRAY, _MAP = 0x00, 0x40, 0x60, 0x80, 0xA0  # major types
 _NULL: Final = b"\xf6"
 _B16: Final = b"\x50"
 _B32: Final = b"\x58\x20"
@@ -54,12 +54,29 @@ def uint(value: int) -> bytes:
     return _head_of(_UINT, value)
 
 
-def byte_strings(values: Sequence[bytes]) -> bytes:
-    """An array of byte strings."""
-    parts = [head(_ARRAY, len(values))]
+def bare_byte_strings(values: Sequence[bytes]) -> bytes:
+    """Byte strings, one after the other, without the head of an array."""
+    parts: list[bytes] = []
     for value in values:
         parts += (_head_of(_BYTES, len(value)), value)
     return b"".join(parts)
+
+
+def byte_strings(values: Sequence[bytes]) -> bytes:
+    """An array of byte strings."""
+    return array([(len(values), bare_byte_strings(values))])
+
+
+def array(runs: Sequence[tuple[int, bytes]]) -> bytes:
+    """An array of what is encoded already: runs of values, and how many are in each."""
+    count = sum(length for length, _values in runs)
+    return b"".join([head(_ARRAY, count), *(values for _length, values in runs)])
+
+
+def mapping(fields: Mapping[str, bytes]) -> bytes:
+    """A map whose values are encoded already, its keys in the order of their bytes."""
+    keys = sorted((text(name), value) for name, value in fields.items())
+    return head(_MAP, len(keys)) + b"".join(key + value for key, value in keys)
 
 
 ItemRow = tuple[bytes, int, int, bytes, bytes | None, bytes | None]

@@ -5,6 +5,7 @@ KEK cannot be had is an error among the heads; nothing else of it is served, and
 """
 
 import hashlib
+import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,17 +16,15 @@ from uuid import UUID
 import psycopg
 from django.db import connection, transaction
 
-from accounts.errors import AccessDenied
 from accounts.kek import lend
 from accounts.models import Kek, User
-from vaults import cbor_rows
+from vaults import binary_rows, cbor_rows
 from vaults.access import KEK_COLUMNS, kek_of
 from vaults.crypto import cbor
 from vaults.crypto.links import parse_signed
 from vaults.kms.base import KmsUnavailable
 from vaults.sync_team import FindWaiting, MyTeam, team_records
 
-BATCH: Final = 500  # items or links in one record
 # Up to here the links themselves say which items changed; beyond, all items of the vault are read.
 MAX_LINKS_READ: Final = 200
 
@@ -133,21 +132,13 @@ def sync_records(
         seqs = {team: seen[0] for team, seen in cursor.teams.items()}
         yield from team_records(open_teams, seqs, find_waiting)
     behind = [vault for vault in view.vaults if vault.seq > cursor.vaults.get(vault.id, 0)]
-    links = _links(behind, cursor, wanted="links" in parts)
+    near = [vault for vault in behind if _is_near(vault, cursor)]
+    links = _links(near, cursor)
     if "items" in parts:
         held = [vault for vault in behind if vault.right]
         yield from _item_records(held, cursor, links)
     if "links" in parts:
-        for vault in behind:
-            first = cursor.vaults.get(vault.id, 0) + 1
-            signed = links.get(vault.id, [])
-            for at in range(0, len(signed), BATCH):
-                yield cbor_rows.record(
-                    "links",
-                    cbor_rows.b16(vault.id.bytes),
-                    cbor_rows.uint(first + at),
-                    cbor_rows.byte_strings(signed[at : at + BATCH]),
-                )
+        yield from _link_records(behind, cursor, links)
     yield cbor.dumps(["end"])
 
 
@@ -178,15 +169,14 @@ _LINKS: Final = """
 """
 
 
-def _links(vaults: list[MyVault], cursor: Cursor, *, wanted: bool) -> dict[UUID, list[bytes]]:
-    """The links after the cursor: of all, or of those where they say which items changed."""
-    read = [vault for vault in vaults if wanted or _is_near(vault, cursor)]
-    if not read:
+def _links(vaults: list[MyVault], cursor: Cursor) -> dict[UUID, list[bytes]]:
+    """The links after the cursor, of vaults where they are few and say which items changed."""
+    if not vaults:
         return {}
     found: dict[int, list[bytes]] = defaultdict(list)
-    for number, signed in _binary(_LINKS, _places(read, cursor)):
+    for number, signed in binary_rows.fetch(_LINKS, _places(vaults, cursor)):
         found[number].append(signed)
-    return {vault.id: found[vault.number] for vault in read if vault.number in found}
+    return {vault.id: found[vault.number] for vault in vaults}
 
 
 def _places(vaults: list[MyVault], cursor: Cursor) -> list[list[int]]:
@@ -200,6 +190,24 @@ def _places(vaults: list[MyVault], cursor: Cursor) -> list[list[int]]:
 def _is_near(vault: MyVault, cursor: Cursor) -> bool:
     """Whether the client has most of the vault already."""
     return 0 < cursor.vaults.get(vault.id, 0) >= vault.seq - MAX_LINKS_READ
+
+
+def _link_records(
+    vaults: list[MyVault], cursor: Cursor, near: Mapping[UUID, list[bytes]]
+) -> Iterator[bytes]:
+    far = [vault for vault in vaults if vault.id not in near]
+    rows = binary_rows.stream(_LINKS, _places(far, cursor)) if far else iter(())
+    arrays = binary_rows.encoded(rows, cbor_rows.byte_strings)
+    for vault in vaults:
+        first = cursor.vaults.get(vault.id, 0) + 1
+        few = [cbor_rows.byte_strings(near[vault.id])] if vault.id in near else []
+        for number, array in enumerate(few or arrays[vault.number]):
+            yield cbor_rows.record(
+                "links",
+                cbor_rows.b16(vault.id.bytes),
+                cbor_rows.uint(first + number * binary_rows.BATCH),
+                array,
+            )
 
 
 _ITEM_COLUMNS: Final = (
@@ -219,34 +227,19 @@ _ITEMS_BY_ID: Final = f"""
 def _item_records(
     vaults: list[MyVault], cursor: Cursor, links: Mapping[UUID, list[bytes]]
 ) -> Iterator[bytes]:
-    near = [vault for vault in vaults if _is_near(vault, cursor)]
-    far = [vault for vault in vaults if not _is_near(vault, cursor)]
-    items: dict[int, list[bytes]] = defaultdict(list)
-    if near:
-        changed = {item for vault in near for link in links[vault.id] for item in _named(link)}
-        ids = [UUID(bytes=item) for item in changed]
-        _encode(_ITEMS_BY_ID, [ids, [vault.number for vault in near]], items)
-    if far:
-        _encode(_ITEMS_BY_VAULT, _places(far, cursor), items)
+    near = [vault for vault in vaults if vault.id in links]
+    far = [vault for vault in vaults if vault.id not in links]
+    changed = {item for vault in near for link in links[vault.id] for item in _named(link)}
+    few = [[UUID(bytes=item) for item in changed], [vault.number for vault in near]]
+    rows = itertools.chain(
+        binary_rows.stream(_ITEMS_BY_ID, few) if near else (),
+        binary_rows.stream(_ITEMS_BY_VAULT, _places(far, cursor)) if far else (),
+    )
+    items = binary_rows.encoded(((row[0], row[1:]) for row in rows), cbor_rows.items)
     for vault in vaults:
         yield _vault_record(vault)
         for encoded in items[vault.number]:
             yield cbor_rows.record("items", cbor_rows.b16(vault.id.bytes), encoded)
-
-
-def _encode(sql: str, values: list[Any], items: dict[int, list[bytes]]) -> None:
-    """Read items, and add them to their vaults' lists as arrays of up to `BATCH`.
-
-    Each array is encoded as soon as its rows are there: 10,000 rows in Python's small blocks
-    would leave them scattered over 10 MB that the process keeps.
-    """
-    rows: dict[int, list[cbor_rows.ItemRow]] = defaultdict(list)
-    for number, *row in _stream(sql, values):
-        rows[number].append(row)
-        if len(rows[number]) == BATCH:
-            items[number].append(cbor_rows.items(rows.pop(number)))
-    for number, rest in rows.items():
-        items[number].append(cbor_rows.items(rest))
 
 
 def _vault_record(vault: MyVault) -> bytes:
@@ -257,24 +250,3 @@ def _vault_record(vault: MyVault) -> bytes:
 def _named(signed: bytes) -> list[bytes]:
     """The items that a stored vault link is about."""
     return [entry[0] for entry in parse_signed(signed, "vault").body["entries"]]
-
-
-def _binary(sql: str, values: list[Any]) -> list[Any]:
-    """Fetch all rows in PostgreSQL's binary form: bytes come as they are, not as hex."""
-    with _cursor() as cursor:
-        cursor.execute(sql, values, binary=True)
-        return list(cursor.fetchall())
-
-
-def _stream(sql: str, values: list[Any]) -> Iterator[Any]:
-    """Yield the rows as they come, `BATCH` at a time; else as `_binary`."""
-    with _cursor() as cursor:
-        yield from cursor.stream(sql, values, binary=True, size=BATCH)
-
-
-def _cursor() -> psycopg.Cursor[Any]:
-    """Django's own cursors do not ask for binary results."""
-    connection.ensure_connection()
-    if connection.connection is None:
-        raise AccessDenied
-    return psycopg.Cursor(connection.connection)

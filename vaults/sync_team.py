@@ -1,7 +1,7 @@
 """The `team` records of a sync: links, names, grants to me, and what awaits managers and admins."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -11,6 +11,7 @@ import structlog
 from django.db import connection
 
 from accounts.kek import OpenedKek, keks_of, lend
+from vaults import binary_rows, cbor_rows
 from vaults.crypto import cbor
 from vaults.crypto.errors import DecryptionError
 from vaults.models import Right
@@ -69,7 +70,8 @@ def team_records(
         return
     ids = [team.id for team in teams]
     me = [ids, [team.member_id for team in teams], [team.fp for team in teams]]
-    links = _by_team(_LINKS, [ids, [cursor.get(team, -1) for team in ids]])
+    after = [cursor.get(team, -1) for team in ids]
+    links = binary_rows.encoded(binary_rows.stream(_LINKS, [ids, after]), _link_batch)
     openings = _by_team(_OPENINGS, [ids])
     grants = _by_team(_GRANTS, me)
     olds = _by_team(_OLDS, me[:2])
@@ -94,7 +96,6 @@ def team_records(
                     if (grant := _grant(row, opened[team.id, row[3]]))
                 ],
                 "hash": team.head,
-                "links": [row[0] for row in links.get(team.id, [])],
                 "olds": [
                     _named(("vault", "from", "to", "uploader", "blob"), row)
                     for row in olds.get(team.id, [])
@@ -109,7 +110,18 @@ def team_records(
                 "team": team.id.bytes,
                 "waiting": list(waiting.get(team.id, [])),
             }
-            yield cbor.dumps(["team", record])
+            yield _record(record, links[team.id])
+
+
+def _record(fields: dict[str, Any], links: list[tuple[int, bytes]]) -> bytes:
+    """A team's record. Its links, of which there may be thousands, are encoded already."""
+    encoded = {name: cbor.dumps(value) for name, value in fields.items()}
+    encoded["links"] = cbor_rows.array(links)
+    return cbor_rows.record("team", cbor_rows.mapping(encoded))
+
+
+def _link_batch(links: Sequence[bytes]) -> tuple[int, bytes]:
+    return len(links), cbor_rows.bare_byte_strings(links)
 
 
 _LINKS: Final = """

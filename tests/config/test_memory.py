@@ -1,6 +1,7 @@
 """What a web process keeps after its largest requests."""
 
 import gc
+import os
 import subprocess
 import sys
 import weakref
@@ -12,7 +13,7 @@ from django.test import RequestFactory
 
 from config.errors import problem
 from config.limits import LARGE_BODY, BodyLimitMiddleware
-from config.memory import give_back
+from config.memory import SERVER_HEAP, give_back
 
 # 20 MB in blocks of 100 kB, of which the last one, at the heap's end, stays. Prints the bytes that
 # the process has kept of the others: all of them unless something gives them back.
@@ -63,6 +64,19 @@ def kept_bytes(*how: str) -> int:
 def test_freed_blocks_leave_the_process(how: str) -> None:
     assert kept_bytes() > 15_000_000
     assert kept_bytes(how) < 5_000_000
+
+
+def test_the_web_servers_own_allocator_does_as_it_is_told() -> None:
+    ((name, options),) = SERVER_HEAP.items()
+    told = subprocess.run(
+        [sys.executable, "-c", "import granian._granian"],
+        env={**os.environ, name: f"{options},stats_print:true"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    for option, value in (pair.split(":") for pair in options.split(",")):
+        assert f"opt.{option}: {value}" in told.stderr
 
 
 @pytest.mark.usefixtures("no_collector")

@@ -149,6 +149,18 @@ def test_items_come_in_records_of_500(world: World, vault: bytes) -> None:
     assert [len(record[2]) for record in records if record[0] == "items"] == [500, 500, 1]
 
 
+def test_links_come_in_records_that_say_where_they_begin(world: World, vault: bytes) -> None:
+    for _ in range(4):
+        world.write(world.founder, vault, {world.item(): 1})
+    world.vault_create(world.founder)
+    with patch("vaults.binary_rows.BATCH", 2):
+        records = world.sync(world.founder, ["teams", "links"])
+    signed = world.team.vaults[vault].links
+    ours = [record for record in records if record[:2] == ["links", vault]]
+    assert ours == [["links", vault, first, signed[first - 1 : first + 1]] for first in (1, 3, 5)]
+    assert records[0][1]["links"] == world.team.links
+
+
 def test_a_reader_gets_blobs_an_admin_the_chain_a_member_nothing(
     world: World, vault: bytes
 ) -> None:
