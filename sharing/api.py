@@ -27,7 +27,15 @@ from sharing.services.invites import invite_accept, invite_open
 from sharing.services.joining import invite_create, invite_revoke, member_add, member_take_out
 from sharing.services.restoring import Companions, team_link_restore, vault_link_restore
 from vaults.access import require_member_and_kek
-from vaults.api import MIB, account_of, change_in, grant_pairs, olds_in, openings_in
+from vaults.api import (
+    MIB,
+    account_of,
+    change_in,
+    grant_pairs,
+    linked_change_in,
+    olds_in,
+    openings_in,
+)
 from vaults.crypto.links import ParsedLink
 from vaults.services.changes import Written
 from vaults.services.grants import grants_parse
@@ -155,9 +163,7 @@ def _restore_team(access: TeamAccess, body: Body) -> Appended:
 def _restore_vault(access: TeamAccess, body: Body) -> Written:
     if body["openings"] or body["grants"] or body["olds"]:
         raise Invalid("A link of a vault brings blobs only.")
-    change = change_in(body)
-    if change is None:
-        raise Invalid("A link is missing.")
+    change = linked_change_in(body)
     return vault_link_restore(access=access, vault_id=body["vault"], change=change)
 
 

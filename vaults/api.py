@@ -226,6 +226,11 @@ def change_in(body: Mapping[str, Any]) -> Change | None:
         if body["blobs"]:
             raise Invalid("Blobs come with the link that names them.")
         return None
+    return linked_change_in(body)
+
+
+def linked_change_in(body: Mapping[str, Any]) -> Change:
+    """Take a vault link and its blobs from a body that has one. Raises: LinkRefused."""
     blobs = [Blob(blob["overview"], blob["details"], blob["c_details"]) for blob in body["blobs"]]
     return Change(link_parse(body["link"], "vault"), blobs)
 

@@ -10,8 +10,6 @@ from typing import Any, Final, TypeVar
 import psycopg
 from django.db import connection
 
-from accounts.errors import AccessDenied
-
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
 E = TypeVar("E")
@@ -34,8 +32,6 @@ def stream(sql: str, values: list[Any]) -> Iterator[Any]:
 
 def _cursor() -> psycopg.Cursor[Any]:
     connection.ensure_connection()
-    if connection.connection is None:
-        raise AccessDenied
     return psycopg.Cursor(connection.connection)
 
 

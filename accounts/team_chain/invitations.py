@@ -41,14 +41,15 @@ def apply_invite_revoke(step: Step) -> None:
     step.state.close(step.state.invites[step.link.body["invite"]], "revoked")
 
 
-def _accept_of(link: ParsedLink) -> Accept:
+def accept_of(link: ParsedLink) -> Accept:
+    """The acceptance in an `add_member`."""
     if link.accept is None:
         raise TypeError("parse_signed gives every add_member its acceptance")
     return link.accept
 
 
 def check_add_member(step: Step) -> None:
-    accept, body = _accept_of(step.link), step.link.body
+    accept, body = accept_of(step.link), step.link.body
     need(RANK[step.actor.role] >= ADMIN, "T2.role")
     need(accept.team == step.state.id, "T10.team")
     invite = _open_invite(step.state, accept.invite).body
@@ -65,7 +66,7 @@ def check_add_member(step: Step) -> None:
 
 
 def apply_add_member(step: Step) -> None:
-    accept = _accept_of(step.link)
+    accept = accept_of(step.link)
     invite = step.state.invites[accept.invite]
     step.state.close(invite, "used")
     mailed = invite.body["via"] == "mail"

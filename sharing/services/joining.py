@@ -22,6 +22,7 @@ from accounts.services.team import (
 )
 from accounts.signup import valid_email
 from accounts.team_chain import TeamState
+from accounts.team_chain.invitations import accept_of
 from accounts.team_state import team_states
 from audit.events import Action
 from audit.services import unit_of_work
@@ -90,9 +91,7 @@ def member_add(*, access: TeamAccess, link: ParsedLink) -> Appended:
     Raises:
         as `team_commit`; LinkRefused `T10.expired` also by this server's clock.
     """
-    accept = link.accept
-    if accept is None:
-        raise Invalid("An add_member carries an acceptance.")
+    accept = accept_of(link)
     with team_states.change(access.team_id) as changing, unit_of_work():
         state = team_commit(
             access=access,

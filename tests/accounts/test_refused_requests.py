@@ -1,21 +1,36 @@
 """What no honest browser sends to an account's routes, and each refusal that answers it."""
 
 import secrets
+import time
 from collections.abc import Callable
 from io import BytesIO
+from typing import Any, Final, cast
+from unittest.mock import patch
 from uuid import uuid4
 
 import opaque_ke_py as opaque
 import pytest
+from allauth.account.stages import LoginStage
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
 from rest_framework.exceptions import ParseError
 
+from accounts.adapter import AccountAdapter
 from accounts.errors import Invalid
+from accounts.kek import open_kek
 from accounts.login import points_of
 from accounts.models import AmkWrap, OpaqueRecord, User
+from accounts.opaque import LoginRefused, ServerKeys
+from accounts.password import password_finish
+from accounts.signup import Wrap
+from accounts.tickets import TicketGone, ticket_issue, ticket_take
+from accounts.unlock import _same
+from accounts.valkey import valkey
 from accounts.wire import WireJsonParser
 from tests.accounts.test_unlock import password_body, password_start
-from tests.opaque_client import Account, DjangoApi, signup_start, signup_upload, unlock
+from tests.opaque_client import Account, DjangoApi, sign_up, signup_start, signup_upload, unlock
 from tests.people import PASSWORD, Person, mailed_code
+from tests.world import client_of
 
 Browser = Callable[[], DjangoApi]
 
@@ -73,6 +88,87 @@ def test_an_address_that_became_an_account_while_its_code_was_under_way(
 
     assert (verified.status, verified.body["code"]) == (410, "code_expired")
     assert User.objects.filter(email=account.email).count() == 1
+
+
+@pytest.mark.usefixtures("deployment")
+def test_a_sign_up_that_waits_for_more_than_its_code(browser_api: Browser) -> None:
+    api = browser_api()
+    sign_up(api, "new@example.com", PASSWORD)
+    code = {"code": mailed_code("new@example.com")}
+    with patch.object(AccountAdapter, "get_login_stages", return_value=[f"{__name__}.OneMore"]):
+        verified = api("POST", "signup/verify", code)
+
+    assert (verified.status, verified.body["code"]) == (409, "conflict")
+    assert api("GET", "session").body["state"] != "signed_in"
+
+
+class OneMore(LoginStage):  # type: ignore[misc]  # allauth ships no types
+    """Lets nobody through."""
+
+    key = "one_more"
+
+    def handle(self) -> tuple[HttpResponse, bool]:
+        return HttpResponse(), True
+
+
+@pytest.mark.usefixtures("deployment")
+def test_another_code_for_no_sign_up(browser_api: Browser) -> None:
+    answer = browser_api()("POST", "signup/resend", {})
+    assert (answer.status, answer.body["code"]) == (410, "code_expired")
+
+
+@pytest.fixture
+def request_of_ana(ana: Person) -> HttpRequest:
+    """A request in Ana's session that no view has seen."""
+    request = RequestFactory().post("/")
+    request.session = ana.api.client.session
+    request.session["step_up_at"] = int(time.time())
+    return request
+
+
+def ticket(request: HttpRequest, purpose: str, content: dict[str, Any]) -> bytes:
+    with open_kek(None) as kek:
+        return ticket_issue(request, kek, purpose=purpose, content=content, seconds=60)
+
+
+def test_a_handle_is_for_one_purpose(request_of_ana: HttpRequest) -> None:
+    handle = ticket(request_of_ana, "login", {})
+    with pytest.raises(TicketGone):
+        ticket_take(request_of_ana, purpose="unlock", handle=handle)
+
+
+def test_a_handle_whose_content_was_damaged(request_of_ana: HttpRequest) -> None:
+    handle = ticket(request_of_ana, "login", {})
+    (name,) = valkey().keys("coffret:ticket:*")
+    kept = bytes(cast("bytes", valkey().get(name)))
+    valkey().set(name, kept[:-1] + bytes([kept[-1] ^ 1]))
+    with pytest.raises(TicketGone):
+        ticket_take(request_of_ana, purpose="login", handle=handle)
+
+
+def test_a_handle_of_another_account(ana: Person, request_of_ana: HttpRequest) -> None:
+    user = User.objects.get(pk=ana.id)
+    content = {"account": uuid4().bytes, "cred": ana.account.cred}
+    handle = ticket(request_of_ana, "password", content)
+    with pytest.raises(TicketGone):
+        password_finish(request_of_ana, user, handle=handle, opaque_record=b"", wrap=WRAP, old=b"")
+    with pytest.raises(LoginRefused):
+        _same(content, user)
+
+
+WRAP: Final = Wrap(id=bytes(16), wrap="auk", cred=bytes(16), blob=b"")
+
+
+def test_server_keys_of_another_size() -> None:
+    with pytest.raises(ValueError, match="96 bytes"):
+        ServerKeys(bytes(95))
+
+
+@pytest.mark.django_db
+def test_a_body_that_is_null() -> None:
+    path = "/api/v1/invites/open"
+    answer = client_of(None).post(path, b"\xf6", content_type="application/cbor")
+    assert (answer.status_code, answer.json()["fields"]) == (400, {"non_field_errors": ["null"]})
 
 
 def test_a_first_message_of_another_size() -> None:

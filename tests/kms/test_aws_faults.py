@@ -188,6 +188,16 @@ def test_an_answer_under_another_key_is_refused(body):
     assert journal.last.closed == [Outcome.REFUSED]
 
 
+def test_an_empty_blob_is_refused_without_a_call(moto):
+    kms, journal = provider(moto.endpoint_url)
+    key = moto.admin().create_key()["KeyMetadata"]["Arn"]
+    with pytest.raises(KmsRefused):
+        kms.decrypt(key_id=key, blob=b"", context=CONTEXT)
+
+    assert journal.last.attempts == []
+    assert journal.last.closed == [Outcome.REFUSED]
+
+
 @pytest.mark.parametrize("key_id", ["alias/coffret", KEY.rsplit("/", 1)[1], "", KEY + "/x"])
 def test_a_key_is_named_by_its_arn_only(moto, key_id):
     kms, journal = provider(moto.endpoint_url)

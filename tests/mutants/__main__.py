@@ -39,7 +39,8 @@ class Half:
         self.name = name
         self.checks: dict[int, tuple[str, int]] = {}
         self.caught: dict[int, str] = {}
-        self.survived: list[int] = []
+        # The case, if any, that fails without it and without the one that it stands behind.
+        self.survived: dict[int, str | None] = {}
         self.failed = True
         self._command = command
         self._folder = folder
@@ -52,7 +53,11 @@ class Half:
 
     def _run(self) -> None:
         reading, writing = os.pipe()
-        environment = os.environ | {"COFFRET_MUTANTS_TO": str(writing)}
+        behind = {place: other for place, (other, _reason) in EQUIVALENT.items()}
+        environment = os.environ | {
+            "COFFRET_MUTANTS_TO": str(writing),
+            "COFFRET_MUTANTS_BEHIND": json.dumps(behind),
+        }
         with (
             os.fdopen(reading, encoding="utf-8") as lines,
             subprocess.Popen(
@@ -86,8 +91,8 @@ class Half:
             case {"caught": number, "by": case}:
                 self.caught[number] = case
                 self._report.say(f"{self._progress()} {self._named(number)} → caught by {case}")
-            case {"survived": number}:
-                self.survived.append(number)
+            case {"survived": number, "without_both": case}:
+                self.survived[number] = case
 
     def _progress(self) -> str:
         return f"{self.name} {len(self.caught)}/{len(self.checks)}:"
@@ -96,10 +101,10 @@ class Half:
         place, line = self.checks[number]
         return f"{place} (line {line})"
 
-    def survivors(self) -> Iterator[tuple[str, str]]:
-        """The place and the printed name of each."""
-        for number in self.survived:
-            yield self.checks[number][0], self._named(number)
+    def survivors(self) -> Iterator[tuple[str, str, str | None]]:
+        """The place of each, its printed name, and what shows that another check stands behind."""
+        for number, case in self.survived.items():
+            yield self.checks[number][0], self._named(number), case
 
 
 class Report:
@@ -108,8 +113,10 @@ class Report:
         self._start = time.monotonic()
 
     def say(self, text: str) -> None:
+        """Print a line. The name of a case may hold half a surrogate pair, which is no UTF-8."""
+        shown = text.encode("utf-8", "backslashreplace").decode()
         with self._lock:
-            sys.stdout.write(f"{time.monotonic() - self._start:6.0f} s  {text}\n")
+            sys.stdout.write(f"{time.monotonic() - self._start:6.0f} s  {shown}\n")
             sys.stdout.flush()
 
 
@@ -132,20 +139,22 @@ def main(pattern: str, suites: Sequence[str] = SERVER_SUITES) -> int:
 
 def _conclude(halves: list[Half], pattern: str, report: Report) -> int:
     alive = [survivor for half in halves for survivor in half.survivors()]
-    excused = [place for place, _ in alive if place in EQUIVALENT]
-    for place in excused:
-        report.say(f"{place} → cannot show: {EQUIVALENT[place]}")
-    open_ones = [named for place, named in alive if place not in EQUIVALENT]
+    excused = {place: case for place, _, case in alive if case is not None}
+    for place, case in excused.items():
+        other, reason = EQUIVALENT[place]
+        report.say(f"{place} → stands before {other}: {reason}; without both, caught by {case}")
+    open_ones = [named for place, named, _ in alive if place not in excused]
     for named in open_ones:
         report.say(f"{named} → SURVIVED")
     failed = any(half.failed for half in halves)
-    stale = [] if pattern or failed else sorted(EQUIVALENT.keys() - set(excused))
+    stale = [] if pattern or failed else sorted(EQUIVALENT.keys() - excused.keys())
     for place in stale:
-        report.say(f"{place} → stands among the equivalent, and did not survive")
+        report.say(f"{place} → stands among the equivalent, and is not")
     caught = sum(len(half.caught) for half in halves)
     # What a half that broke off never tried is not caught.
     checks = sum(len(half.checks) for half in halves) - len(excused)
-    report.say(f"{caught} of {checks} caught, {len(excused)} cannot show")
+    report.say(f"{len(excused)} more were caught only together with the check behind them")
+    report.say(f"{caught} of {checks} caught")
     return 1 if open_ones or stale or failed else 0
 
 

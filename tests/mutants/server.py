@@ -4,6 +4,7 @@
 what is printed of a check; `COFFRET_MUTANTS_TO` is the descriptor that `__main__` reads.
 """
 
+import importlib
 import json
 import os
 import re
@@ -20,7 +21,8 @@ from _pytest.runner import runtestprotocol
 from hypothesis import Phase, settings
 
 from tests.mutants import switch
-from tests.mutants.checks import Check, install, named
+from tests.mutants.checks import all_checks, install, named
+from tests.mutants.equivalent import EQUIVALENT
 
 CHECKS = install()
 
@@ -86,44 +88,71 @@ def _recorded(item: pytest.Item, anchor: pytest.Item) -> Case:
     return Case(item, time.monotonic() - start, frozenset(switch.fired))
 
 
-def _catcher(check: Check, cases: list[Case], anchor: pytest.Item) -> Case | None:
-    """The quickest case that fails without the check, or None."""
-    reaching = [case for case in cases if check.number in case.fired]
+def _catcher(off: frozenset[int], cases: list[Case], anchor: pytest.Item) -> Case | None:
+    """The quickest case that fails without these checks, or None."""
+    reaching = [case for case in cases if off & case.fired]
     for case in sorted(reaching, key=lambda case: case.seconds):
-        switch.off = check.number
+        switch.off = off
         try:
             failed = _failure(case.item, anchor, MORE + 10 * case.seconds)
         finally:
-            switch.off = None
+            switch.off = frozenset()
         if failed:
             _recorded(case.item, anchor)  # and passes with it, as before
             return case
     return None
 
 
+def _load_all() -> None:
+    """Load what is loaded at the first request or by nobody: its checks are checks as well."""
+    for module in sorted({check.module for check in all_checks()}):
+        importlib.import_module(module)
+
+
+def _open_checks() -> dict[int, str]:
+    """The names of the checks to be tried, by their number."""
+    pattern = re.compile(os.environ.get("COFFRET_MUTANTS", ""))
+    lines = {check.number: check.line for check in CHECKS}
+    names = named([each for each in CHECKS if each.counts()])
+    chosen = {number: name for number, name in names.items() if pattern.search(name)}
+    tell(checks=[[number, name, lines[number]] for number, name in chosen.items()])
+    return chosen
+
+
+def _shadow(number: int, cases: list[Case], anchor: pytest.Item) -> str | None:
+    """The case that fails without a check and the one that refuses as well, if such is named."""
+    names = named([each for each in CHECKS if each.counts()])
+    behind = EQUIVALENT.get(names[number])
+    if behind is None:
+        return None
+    (other,) = (each for each, name in names.items() if name == behind.other)
+    mine = [case for case in cases if number in case.fired]
+    found = _catcher(frozenset({number, other}), mine, anchor)
+    return found.item.nodeid if found else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool:
     """In place of running each test once."""
+    _load_all()
     anchor = next(item for item in session.items if item.path == ANCHOR)
     items = [item for item in session.items if item is not anchor]
-    pattern = re.compile(os.environ.get("COFFRET_MUTANTS", ""))
-    names = named([each for each in CHECKS if each.counts()])
-    counting = [each for each in CHECKS if each.number in names]
-    open_checks = [each for each in counting if pattern.search(names[each.number])]
-    tell(checks=[[each.number, names[each.number], each.line] for each in open_checks])
+    left = _open_checks()
+    all_cases: list[Case] = []
     for cheap in (True, False):
         chosen = [item for item in items if item.nodeid.startswith(CHEAP) is cheap]
-        if not open_checks:
+        if not left:
             break
-        tell(cases=len(chosen))
         cases = [_recorded(item, anchor) for item in chosen]
-        for check in list(open_checks):
-            found = _catcher(check, cases, anchor)
+        tell(cases=len(chosen))
+        all_cases += cases
+        for number in list(left):
+            found = _catcher(frozenset({number}), cases, anchor)
             if found:
-                tell(caught=check.number, by=found.item.nodeid)
-                open_checks.remove(check)
-    for check in open_checks:
-        tell(survived=check.number)
+                tell(caught=number, by=found.item.nodeid)
+                del left[number]
+    for number in left:
+        tell(survived=number, without_both=_shadow(number, all_cases, anchor))
     # Session fixtures end with the last test.
     runtestprotocol(anchor, log=False, nextitem=None)
     return True

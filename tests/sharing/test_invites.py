@@ -209,6 +209,23 @@ def test_what_add_member_would_refuse_is_refused_now(
     assert not Acceptance.objects.exists()
 
 
+def test_nobody_is_added_twice_or_as_somebody_else(
+    world: World, ana: Person, invitation: Invitation
+) -> None:
+    founder = world.founder
+    again = world.invite(founder, email=user_of(founder).email)
+    keys = {"identity": founder.identity_public, "box": founder.box_public}
+    bodies = {
+        "T10.member": (ana, acceptance(world, invitation, ana, member=founder.member)),
+        "T10.account": (founder, acceptance(world, again, founder, member=os.urandom(16))),
+        "T10.fp": (ana, acceptance(world, invitation, ana, **keys)),
+    }
+    for refusal, (person, body) in bodies.items():
+        answer = world.post(person, "invites/accept", body)
+        assert (answer.status_code, answer.json()["refusal"]) == (422, refusal)
+    assert not Acceptance.objects.exists()
+
+
 @pytest.mark.parametrize("signature", ["by_invite", "by_identity"])
 def test_both_signatures_are_verified(
     world: World, ana: Person, invitation: Invitation, signature: str

@@ -301,6 +301,30 @@ def test_what_does_not_belong_to_the_link_writes_nothing(
     assert Team.objects.get().seq == 0
 
 
+def test_a_vaults_link_comes_to_its_vault_with_blobs_and_nothing_else(world: World) -> None:
+    vault, other = (world.vault_create(world.founder) for _ in range(2))
+    link = world.change_body(world.founder, vault, {world.item(): 1})["link"]
+    opening = {"kind": "name", "salt": bytes(32), "text": "Mallory"}
+    more = {**vault_body(vault, link, 1), "openings": [opening]}
+    for body, told in (
+        (vault_body(other, link, 1), (422, "T5.chain")),
+        (more, (400, "invalid")),
+    ):
+        answer = world.post(world.founder, "restore", body)
+        assert (answer.status_code, answer.json().get("refusal", answer.json()["code"])) == told
+    assert world.post(world.founder, "restore", vault_body(vault, link, 1)).status_code == 201
+
+
+def test_a_vault_with_an_id_that_another_team_has_is_not_restored(world: World) -> None:
+    vault = world.vault_create(world.founder)
+    other = World.begin()
+    with patch.object(other.team.draw, "uuid7", return_value=vault):
+        other.team.vault_create(other.founder)
+    answer = restored(other, other.founder)
+    assert (answer.status_code, answer.json()["code"]) == (409, "taken")
+    assert Vault.objects.get().team_id == world.id
+
+
 def test_an_account_that_the_backup_does_not_have_is_not_added(world: World) -> None:
     invitation = world.invite(world.founder)
     world.team.add_member(world.founder, invitation, world.team.person("nobody"))

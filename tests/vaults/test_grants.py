@@ -158,6 +158,14 @@ def test_a_hold_is_for_once_a_minute(world: World, vault: bytes) -> None:
     assert (answer.status_code, answer.json()["code"]) == (429, "too_many")
 
 
+def test_a_minute_is_for_all_vaults_of_the_team(world: World, vault: bytes) -> None:
+    other = world.vault_create(world.founder)
+    world.post(world.founder, "hold", {"vaults": [vault]})
+    answer = world.post(world.founder, "hold", {"vaults": [other]})
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many")
+    assert Vault.objects.get(pk=UUID(bytes=other)).held_until is None
+
+
 def test_several_readers_cannot_keep_a_vault_shut_by_turns(world: World, vault: bytes) -> None:
     ana, ben = (world.recruit(name, {vault: "read"}) for name in ("ana", "ben"))
     hold = {"vaults": [vault]}

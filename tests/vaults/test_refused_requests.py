@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 from uuid import UUID, uuid4
@@ -13,14 +14,15 @@ from rest_framework.test import APIRequestFactory
 
 from accounts.conflicts import StaleSeen, Taken
 from accounts.errors import AccessDenied
-from accounts.kek import open_kek
+from accounts.kek import KekMoved, open_kek
 from accounts.services.team import OpeningText, opening_check, openings_store, team_lock
+from accounts.services.team import role_set as plain_role_set
 from accounts.setup import deployment_setup
 from accounts.team_state import team_states
 from audit.services import unit_of_work
 from tests.chains import Person, TeamBuilder
 from tests.world import World, blob, revision_hash, user_of
-from vaults.access import require_vault
+from vaults.access import require_member_and_kek, require_vault
 from vaults.api import account_of
 from vaults.crypto import cbor
 from vaults.crypto.errors import DecryptionError
@@ -28,7 +30,7 @@ from vaults.crypto.grants import parse_grant, stored_grant
 from vaults.crypto.links import parse_signed
 from vaults.models import Right, Vault
 from vaults.services.changes import Blob, Change, change_write
-from vaults.services.grants import KIND, _check_heads, grant_open
+from vaults.services.grants import KIND, _check_heads, grant_open, grants_insert, grants_seal
 from vaults.services.heads import vault_head_read
 from vaults.services.teams import _stands
 
@@ -105,6 +107,13 @@ def test_a_rotation_of_another_vault(world: World, vault: bytes) -> None:
         "rotation": world.rotation(world.founder, other),
     }
     assert told(world.send_change(world.founder, vault, body)) == (400, "invalid")
+
+
+def test_a_rotation_with_blobs_that_no_link_names(world: World, vault: bytes) -> None:
+    rotation = world.rotation(world.founder, vault)
+    body: dict[str, Any] = {"link": None, "blobs": [blob()], "rotation": rotation}
+    assert told(world.send_change(world.founder, vault, body)) == (400, "invalid")
+    assert world.send_change(world.founder, vault, {**body, "blobs": []}).status_code == 201
 
 
 def test_a_rotation_with_somebody_elses_grants(world: World, vault: bytes) -> None:
@@ -254,6 +263,22 @@ def test_a_grant_that_a_recipient_would_refuse(world: World, vault: bytes) -> No
     assert told(world.post(world.founder, "grants", {"grants": [bad]})) == (422, "T7.sig")
 
 
+def test_a_grant_of_another_form(world: World, vault: bytes) -> None:
+    answer = world.grant(world.founder, vault, world.founder, ct=bytes(79))
+    assert told(answer) == (422, "T7.parse")
+
+
+def test_grants_under_a_kek_that_was_replaced_meanwhile(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "read"})
+    grant = parse_grant(world.team.grant(world.founder, vault, ana))
+    place: Any = {"user": user_of(world.founder), "team_id": world.id}
+    access, _kek = require_member_and_kek(**place)
+    sealed = grants_seal(world.id, [grant])
+    late = replace(sealed, kek_version=sealed.kek_version + 1)
+    with pytest.raises(KekMoved), unit_of_work():
+        grants_insert(access, late)
+
+
 def test_a_grant_on_a_head_that_is_not_there(world: World, vault: bytes) -> None:
     head = {"hash": bytes(32), "seq": 99}
     answer = world.grant(world.founder, vault, world.founder, head=head)
@@ -283,6 +308,23 @@ def test_nobody_is_no_account(world: World) -> None:
     request.user = AnonymousUser()
     with pytest.raises(AccessDenied):
         account_of(request)
+
+
+def test_nobody_is_no_member(world: World, vault: bytes) -> None:
+    nobody = AnonymousUser()
+    with pytest.raises(AccessDenied):
+        require_vault(user=nobody, team_id=world.id, vault_id=UUID(bytes=vault))
+    with pytest.raises(AccessDenied):
+        require_member_and_kek(user=nobody, team_id=world.id)
+
+
+def test_an_auditor_is_not_made_as_other_roles_are(world: World) -> None:
+    """Their rights in vaults would stay."""
+    ana = world.recruit("ana")
+    world.team.set_role(world.founder, ana, "auditor")
+    access, _kek = require_member_and_kek(user=user_of(world.founder), team_id=world.id)
+    with pytest.raises(ValueError, match="auditor"):
+        plain_role_set(access=access, link=parse_signed(world.team.links[-1], "team"))
 
 
 def test_a_right_that_is_too_low(world: World, vault: bytes) -> None:

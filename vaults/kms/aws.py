@@ -99,7 +99,7 @@ class AwsKms:
         checked = check_context(context)
         with self._call("Decrypt", key_id, checked) as entry:
             if not blob:
-                # botocore would refuse the parameter before any attempt is made.
+                # KMS calls such a request malformed, which would look like an outage.
                 raise KmsRefused("InvalidCiphertextException")
             answer = self._client.decrypt(
                 KeyId=key_id, CiphertextBlob=blob, EncryptionContext=checked

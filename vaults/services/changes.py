@@ -33,7 +33,7 @@ from audit.services import unit_of_work
 from vaults.access import VaultAccess
 from vaults.crypto.errors import Refused, Waiting
 from vaults.crypto.grants import ParsedGrant
-from vaults.crypto.links import ParsedLink
+from vaults.crypto.links import Head, ParsedLink
 from vaults.models import Right, VaultLink, VaultMember
 from vaults.services.grants import SealedGrants, grant_check, grants_insert, grants_seal
 from vaults.services.heads import (
@@ -106,7 +106,7 @@ def change_apply(*, access: VaultAccess, change: Change) -> Written:
     if not again:
         with unit_of_work():
             change_write(access.team, access.vault_id, change)
-    return _written(change, None, again=again)
+    return _written(change, again=again)
 
 
 def change_restore(*, access: TeamAccess, vault_id: UUID, change: Change) -> Written:
@@ -144,7 +144,7 @@ def _restore(access: TeamAccess, vault_id: UUID, change: Change) -> Written:
             _append(access, vault_id, change)
             details = _details(change.link)
             link_record_restored(access, change.link, Action.ITEM_CHANGED, vault_id, **details)
-    return _written(change, None, again=again)
+    return _written(change, again=again)
 
 
 def _stands_or_judged(team_id: UUID, vault_id: UUID, change: Change) -> bool:
@@ -176,7 +176,7 @@ def rotation_apply(*, access: VaultAccess, rotation: RotationIn, change: Change 
         again = _rotate(access, changing, rotation, sealed, change)
         if change is not None and not again:
             change_write(access.team, access.vault_id, change)
-    return _written(change, rotation, again=again)
+    return _rotated(rotation, change, again=again)
 
 
 def change_write(access: TeamAccess, vault_id: UUID, change: Change) -> None:
@@ -211,8 +211,6 @@ def _check_shape(access: VaultAccess, change: Change) -> None:
         raise LinkRefused("T2.actor")
     if change.link.chain != access.vault_id.bytes:
         raise LinkRefused("T5.chain")
-    if access.right < Right.WRITE:
-        raise LinkRefused("T15.right")
     _check_blobs(change)
 
 
@@ -359,7 +357,7 @@ def _append(access: TeamAccess, vault_id: UUID, change: Change) -> None:
     stored: list[Any] = []
     for entry, blob in zip(kept, change.blobs, strict=True):
         stored += (UUID(bytes=entry[0]), entry[1], blob.overview, blob.c_details, blob.details)
-    seen = _seen_seq(link)
+    seen = _seen(link).seq
     values = [
         *(link.seq, link.hash, seen),
         *(vault_id, link.seq - 1, link.prev, seen, seen, access.member_id),
@@ -483,24 +481,24 @@ def _store_rotation(
     link_record(access.team, rotation.link, Action.VAULT_ROTATED, access.vault_id)
 
 
-def _seen_seq(link: ParsedLink) -> int:
+def _seen(link: ParsedLink) -> Head:
+    """The state of the team that a judged link has seen; the fold asks for one."""
     if link.seen is None:
-        raise LinkRefused("T1.seen")
-    return link.seen.seq
+        raise TypeError("a vault link that was judged names what it has seen")
+    return link.seen
 
 
-def _written(change: Change | None, rotation: RotationIn | None, *, again: bool) -> Written:
-    """What the bytes themselves say, so that a retry is told the same."""
+# Both say what the bytes themselves say, so that a retry is told the same.
+
+
+def _written(change: Change, *, again: bool) -> Written:
+    seen = _seen(change.link)
+    return Written(change.link.seq, change.link.hash, seen.seq, seen.hash, again)
+
+
+def _rotated(rotation: RotationIn, change: Change | None, *, again: bool) -> Written:
+    cut = rotation.link.body["cut"][0]
+    seq, head = cut["seq"], cut["hash"]
     if change is not None:
         seq, head = change.link.seq, change.link.hash
-    elif rotation is not None:
-        cut = rotation.link.body["cut"][0]
-        seq, head = cut["seq"], cut["hash"]
-    else:
-        raise Invalid("A link, a rotation, or both.")
-    if rotation is not None:
-        return Written(seq, head, rotation.link.seq, rotation.link.hash, again)
-    seen = change.link.seen if change is not None else None
-    if seen is None:
-        raise LinkRefused("T1.seen")
-    return Written(seq, head, seen.seq, seen.hash, again)
+    return Written(seq, head, rotation.link.seq, rotation.link.hash, again)

@@ -1,7 +1,7 @@
 /** Pins (SPEC.md 8): what this account has verified, so that no server can show an older or another history. */
 import type { Bytes } from "../crypto/bytes"
 import { equal, hex } from "../crypto/bytes"
-import { decode, encode } from "../crypto/cbor"
+import { encode, tryDecode } from "../crypto/cbor"
 import { need, Refused } from "../crypto/errors"
 import { ascending, b16, b32, map, uint } from "../crypto/shapes"
 import type { RefusalId } from "./refusals"
@@ -61,14 +61,9 @@ function byId<T>(pins: ReadonlyMap<Id, T>): T[] {
 
 /** @throws {Refused} `R17.bundle` if the bytes are not exactly pins. */
 export function decodePins(bytes: Uint8Array): Pins {
-    let value: unknown
-    try {
-        value = decode(bytes)
-    } catch {
-        throw new Refused("R17.bundle")
-    }
-    need(SHAPE(value), "R17.bundle")
-    const stored = value as { server_key: Bytes; teams: TeamPin[]; v: number; vaults: VaultPin[] }
+    const value = tryDecode(bytes)
+    need(value !== undefined && SHAPE(value), "R17.bundle")
+    const stored = value as unknown as { server_key: Bytes; teams: TeamPin[]; v: number; vaults: VaultPin[] }
     need(stored.v === VERSION, "R17.bundle")
     return {
         serverKey: stored.server_key,

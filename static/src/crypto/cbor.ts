@@ -44,6 +44,15 @@ export function decode(bytes: Uint8Array): Decoded {
     return value
 }
 
+/** As {@link decode}; undefined for what is not of the profile. */
+export function tryDecode(bytes: Uint8Array): Decoded | undefined {
+    try {
+        return decode(bytes)
+    } catch {
+        return undefined
+    }
+}
+
 const LONE_SURROGATE = /\p{Cs}/u
 
 /** Throw unless `value` is of the profile; `depth` is the level of a map or array met here. */

@@ -1,7 +1,7 @@
 /** Grants (SPEC.md 7): a vault's DEK sealed to one member, signed by who gives it. */
 import type { Bytes } from "./bytes"
 import { concat, utf8 } from "./bytes"
-import { decode, encode } from "./cbor"
+import { encode, tryDecode } from "./cbor"
 import { need } from "./errors"
 import type { Dek, EpochPlace, Keyring } from "./keys"
 import { SUITE } from "./keys"
@@ -79,12 +79,7 @@ export function parseGrant(stored: Uint8Array): Grant {
 }
 
 function read(bytes: Uint8Array, shape: Shape): unknown {
-    let value: unknown
-    try {
-        value = decode(bytes)
-    } catch {
-        value = undefined
-    }
+    const value = tryDecode(bytes)
     need(value !== undefined && shape(value), "T7.parse")
     return value
 }

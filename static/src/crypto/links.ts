@@ -3,8 +3,8 @@ import type { Acceptance, Bodies, Cut, Entry, GivenRight, LinkType, TeamType } f
 import { ACCEPTANCE, BODIES, isTeamType } from "./bodies"
 import type { Bytes } from "./bytes"
 import { base64url, compare, concat, unbase64url, utf8 } from "./bytes"
-import type { Decoded, Value } from "./cbor"
-import { decode, encode } from "./cbor"
+import type { Value } from "./cbor"
+import { encode, tryDecode } from "./cbor"
 import { need, Refused } from "./errors"
 import type { InviteKey, Keyring } from "./keys"
 import { SUITE } from "./keys"
@@ -104,14 +104,6 @@ function read(bytes: Uint8Array, most: number, shape: Shape): unknown {
     need(value !== undefined, "T1.cbor")
     need(shape(value), "T16.fields")
     return value
-}
-
-function tryDecode(bytes: Uint8Array): Decoded | undefined {
-    try {
-        return decode(bytes)
-    } catch {
-        return undefined
-    }
 }
 
 /** Steps 8 and 9 of parsing: the suite, and the public keys in the body. */

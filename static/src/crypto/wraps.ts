@@ -1,7 +1,7 @@
 /** Keys sealed under keys: the AMK under AUK and kit, the keyring under the AMK, an older DEK under a later one. */
 import type { Bytes } from "./bytes"
 import { equal } from "./bytes"
-import { decode, encode } from "./cbor"
+import { encode, tryDecode } from "./cbor"
 import { Refused } from "./errors"
 import type { Auk, EpochPlace, KitKey } from "./keys"
 import { Amk, BoxKey, Dek, dekCommit, IdentityKey, Keyring, SUITE } from "./keys"
@@ -51,14 +51,14 @@ export async function openKeyring(amk: Amk, place: CounterPlace, sealed: Uint8Ar
 const KEYRING = map({ box: b32, identity: b32, suite: uint, v: uint })
 
 function readKeyring(bytes: Bytes): Keyring | null {
-    let value: unknown
-    try {
-        value = decode(bytes)
-    } catch {
-        return null
+    const value = tryDecode(bytes)
+    if (value === undefined || !KEYRING(value)) return null
+    const { box, identity, suite, v } = value as unknown as {
+        box: Bytes
+        identity: Bytes
+        suite: number
+        v: number
     }
-    if (!KEYRING(value)) return null
-    const { box, identity, suite, v } = value as { box: Bytes; identity: Bytes; suite: number; v: number }
     return suite === SUITE && v === 1 ? new Keyring(new IdentityKey(identity), new BoxKey(box)) : null
 }
 

@@ -7,30 +7,35 @@ import { scan, switches } from "./switches.ts"
 
 const ROOT = new URL("../..", import.meta.url).pathname
 const SETUP = "tests/mutants/setup.ts"
-const NONE = -1
 const PATIENCE = 600_000 // ms for one case
 
-/** Cheapest first; a check that is caught in one is not tried in the next. */
-const SUITES: readonly {
+interface Suite {
     readonly project: string
     readonly include: string[]
     readonly exclude: string[]
-}[] = [
-    { project: "vectors", include: ["tests/vectors.test.ts"], exclude: [] },
+    /** Its cases leave everything as it was: one may be run again, without a check. */
+    readonly repeats: boolean
+}
+
+/** Cheapest first; a check that is caught in one is not tried in the next. */
+const SUITES: readonly Suite[] = [
+    { project: "vectors", include: ["tests/vectors.test.ts"], exclude: [], repeats: true },
     {
         project: "core",
         include: ["tests/*.test.ts", "tests/core/*.test.ts", "tests/evil/**/*.test.ts"],
         exclude: ["tests/vectors.test.ts", "tests/**/*.server.test.ts"],
+        repeats: true,
     },
-    { project: "server", include: ["tests/**/*.server.test.ts"], exclude: [] },
+    { project: "lies", include: ["tests/evil/**/*.server.test.ts"], exclude: [], repeats: true },
+    // A case goes on from where the one before it ended.
+    { project: "stories", include: ["tests/core/**/*.server.test.ts"], exclude: [], repeats: false },
 ]
+const SERVED = new Set(["lies", "stories"])
 
 interface Case {
-    readonly name: string
+    readonly test: TestCase
     readonly fired: ReadonlySet<number>
     readonly caught: readonly number[]
-    /** Its file: what went before a case may matter to it. */
-    readonly specification: TestSpecification
 }
 
 /** A file could not be run to its end. */
@@ -47,38 +52,40 @@ class Runner {
         this.#vitest = vitest
     }
 
-    /** Run a suite with every check in place. */
-    async record(project: string): Promise<Case[]> {
+    /** Run a suite with every check in place; its cases again without each open one, if they bear that. */
+    async record({ project, repeats }: Suite, open: readonly Check[]): Promise<Case[]> {
         const specifications = await this.#vitest.globTestSpecifications()
         const mine = specifications.filter((one) => one.project.name === project)
-        const cases = await this.#run(mine, NONE)
+        const cases = await this.#run(mine, [], repeats ? open.map(({ number }) => number) : [])
         const failed = cases.filter((one) => !one.ok())
         if (failed.length > 0) throw new Error(`with every check in place: ${failed.map(failureOf)}`)
         return cases.map((one) => ({
-            name: nameOf(one),
+            test: one,
             fired: new Set(one.meta().fired),
             caught: one.meta().caught ?? [],
-            specification: one.module.toTestSpecification(),
         }))
     }
 
-    /** A case that fails without the check: of the first round, else of a file that is run without it from the start. */
-    async catcher({ number }: Check, cases: readonly Case[]): Promise<string | null> {
+    /** A case that fails without the check: of the first round, else of a file that is loaded without it. */
+    async catcher({ number }: Check, cases: readonly Case[], suite: Suite): Promise<string | null> {
         const known = cases.find(({ caught }) => caught.includes(number))
-        if (known !== undefined) return known.name
-        const tried = new Set<string>()
-        for (const { fired, specification } of cases) {
-            if (!fired.has(number) || tried.has(specification.moduleId)) continue
-            tried.add(specification.moduleId)
-            const failed = await this.#failure(specification, number)
+        return known === undefined ? this.failing([number], cases, suite) : nameOf(known.test)
+    }
+
+    /** A case that fails without these checks, of those in which the first refused something. */
+    async failing(off: number[], cases: readonly Case[], { repeats }: Suite): Promise<string | null> {
+        const reaching = cases.filter(({ fired }) => fired.has(off[0] as number)).map(({ test }) => test)
+        for (const module of new Set(reaching.map((test) => test.module))) {
+            const some = reaching.filter((test) => test.module === module)
+            const failed = await this.#failure(module.toTestSpecification(repeats ? some : undefined), off)
             if (failed !== null) return failed
         }
         return null
     }
 
-    async #failure(specification: TestSpecification, off: number): Promise<string | null> {
+    async #failure(specification: TestSpecification, off: number[]): Promise<string | null> {
         try {
-            const failed = (await this.#run([specification], off)).find((ran) => !ran.ok())
+            const failed = (await this.#run([specification], off, [])).find((ran) => !ran.ok())
             return failed === undefined ? null : nameOf(failed)
         } catch (error) {
             if (!(error instanceof Crash)) throw error
@@ -87,8 +94,15 @@ class Runner {
     }
 
     /** The cases that ran, without those left out. @throws {Crash} */
-    async #run(specifications: readonly TestSpecification[], off: number): Promise<TestCase[]> {
-        for (const { project } of specifications) project.provide("off", off)
+    async #run(
+        specifications: readonly TestSpecification[],
+        off: number[],
+        open: number[],
+    ): Promise<TestCase[]> {
+        for (const { project } of specifications) {
+            project.provide("off", off)
+            project.provide("open", open)
+        }
         const ran = await this.#vitest.runTestSpecifications([...specifications])
         const [error] = ran.unhandledErrors
         if (error !== undefined) throw new Crash(String(error).split("\n")[0])
@@ -110,6 +124,13 @@ function nameOf(one: TestCase): string {
     return `${one.module.relativeModuleId} > ${one.fullName}`
 }
 
+/** The numbers of a check and of the one that refuses as well, if such is named. */
+function withOther({ number, place }: Check, checks: readonly Check[]): number[] | null {
+    const behind = JSON.parse(process.env["COFFRET_MUTANTS_BEHIND"] ?? "{}") as Record<string, string>
+    const other = checks.find((one) => `static/${one.place}` === behind[`static/${place}`])
+    return other === undefined ? null : [number, other.number]
+}
+
 /** @param pattern - a regular expression over the places of checks. */
 export async function run(pattern: string): Promise<void> {
     const scanned = scan(ROOT)
@@ -127,7 +148,7 @@ export async function run(pattern: string): Promise<void> {
             runner: "tests/mutants/runner.ts",
             testTimeout: PATIENCE,
             hookTimeout: PATIENCE,
-            ...(name === "server" ? { globalSetup: "tests/core/server.ts" } : {}),
+            ...(SERVED.has(name) ? { globalSetup: "tests/core/server.ts" } : {}),
         },
     }))
     const vitest = await createVitest("test", {
@@ -140,18 +161,27 @@ export async function run(pattern: string): Promise<void> {
     })
     try {
         const runner = new Runner(vitest)
-        for (const { project } of SUITES) {
+        const recorded: [Suite, Case[]][] = []
+        for (const suite of SUITES) {
             if (open.length === 0) break
-            const cases = await runner.record(project)
+            const cases = await runner.record(suite, open)
+            recorded.push([suite, cases])
             tell({ cases: cases.length })
             for (const check of open) {
-                const by = await runner.catcher(check, cases)
+                const by = await runner.catcher(check, cases, suite)
                 if (by === null) continue
                 tell({ caught: check.number, by })
                 open = open.filter((one) => one !== check)
             }
         }
-        for (const { number } of open) tell({ survived: number })
+        for (const check of open) {
+            const pair = withOther(check, scanned.checks)
+            let by: string | null = null
+            for (const [suite, cases] of pair === null ? [] : recorded) {
+                by ??= await runner.failing(pair as number[], cases, suite)
+            }
+            tell({ survived: check.number, without_both: by })
+        }
     } finally {
         await vitest.close()
         // Cases that failed without a check are what was asked for.

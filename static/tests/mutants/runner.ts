@@ -1,9 +1,8 @@
-/** Runs each case as it is and then, in the same process, once without each check that refused something in it. */
+/** Runs each case as it is and then, in the same process, once without each open check that refused something in it. */
 import type { RunnerTestCase } from "vitest"
 import { VitestTestRunner } from "vitest/runners"
 import { getFn } from "vitest/suite"
 
-const NONE = -1
 const QUICK = 2_000 // ms: what takes longer tries thousands of cases, and is not run again for each check
 
 type Run = () => unknown
@@ -19,14 +18,14 @@ export default class MutantRunner extends VitestTestRunner {
         const isQuick = performance.now() - start < QUICK
         const fired = [...switches.fired]
         switches.fired.clear()
-        const isFirst = switches.off === NONE && isQuick
-        const open = isFirst ? fired.filter((number) => !this.#caught.has(number)) : []
+        const isOpen = (number: number) => switches.open.has(number) && !this.#caught.has(number)
+        const open = isQuick ? fired.filter(isOpen) : []
         const caught: number[] = []
         for (const number of open) {
-            switches.off = number
+            switches.off = new Set([number])
             if (await fails(run)) caught.push(number)
         }
-        if (open.length > 0) switches.off = NONE
+        if (open.length > 0) switches.off = new Set()
         // A case that cannot be run again proves nothing.
         const counts = caught.length === 0 || !(await fails(run))
         if (counts) for (const number of caught) this.#caught.add(number)

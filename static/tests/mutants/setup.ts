@@ -1,9 +1,11 @@
-/** What the changed code asks while it runs: is my check the one that is off? */
+/** What the changed code asks while it runs: is my check off? */
 import { inject } from "vitest"
 
 export interface Switches {
-    /** The number of the check that is switched off, or −1. */
-    off: number
+    /** The numbers of the checks that are switched off. */
+    off: ReadonlySet<number>
+    /** Those without which each case in which they refused something is run again. */
+    readonly open: ReadonlySet<number>
     /** The checks that refused, or would have refused, since somebody emptied this. */
     readonly fired: Set<number>
     /** Stands for the condition of a `need`. */
@@ -14,7 +16,8 @@ export interface Switches {
 
 declare module "vitest" {
     export interface ProvidedContext {
-        off: number
+        off: number[]
+        open: number[]
     }
     interface TaskMeta {
         /** The checks that refused something in the case. */
@@ -31,10 +34,11 @@ declare global {
 /** A check that is off and asked more often than this stands in a loop that ends by it alone. */
 const ENDLESS = 100_000
 let passed = 0
-let counted = -1
+let counted: ReadonlySet<number> = new Set()
 
 globalThis.__switches = {
-    off: inject("off"),
+    off: new Set(inject("off")),
+    open: new Set(inject("open")),
     fired: new Set(),
     holds: (number, condition) => condition || isOff(number),
     fires: (number) => !isOff(number),
@@ -43,7 +47,7 @@ globalThis.__switches = {
 function isOff(number: number): boolean {
     const { fired, off } = globalThis.__switches
     fired.add(number)
-    if (number !== off) return false
+    if (!off.has(number)) return false
     passed = counted === off ? passed + 1 : 0
     counted = off
     if (passed > ENDLESS) throw new Error("a loop does not end")
