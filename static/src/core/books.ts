@@ -195,7 +195,16 @@ export class TeamBook extends ChainBook {
 /** Every team of the account, and what was refused. */
 export class Books {
     readonly teams = new Map<string, TeamBook>()
+    /** By their own `key`. */
     readonly refusals = new Map<string, Refusal>()
+    /** Keys of refusals that were looked at in this browser, also in earlier visits, and when they were first seen, ms. */
+    readonly looked = new Map<string, number>()
+    readonly #now: () => number
+
+    /** @param now - this device's clock, Unix ms: says when something was refused, and decides nothing. */
+    constructor(now: () => number = Date.now) {
+        this.#now = now
+    }
 
     /** A vault by its id, which belongs to one team of mine: see `TeamBook.twins`. */
     vault(id: string): VaultBook | undefined {
@@ -219,18 +228,28 @@ export class Books {
         return hashes !== undefined && seq < hashes.length ? hashes.at(seq) : null
     }
 
-    /** Note a refusal for the page. What it names is frozen by the caller. */
+    /**
+     * Note a refusal for the page. What it names is frozen by the caller.
+     *
+     * @param bytes - the hash of what was refused, where the same bytes may come again at every visit.
+     */
     refuse(
         id: RefusalId,
-        at: { team?: string; vault?: string; item?: string },
+        place: { team?: string; vault?: string; item?: string },
         facts: Readonly<Record<string, string | number>>,
+        bytes: string | null = null,
     ): void {
-        const { team = null, vault = null, item = null } = at
+        const { team = null, vault = null, item = null } = place
         const book = team === null ? undefined : this.teams.get(team)
         // What was told beside its chain is not to be kept: see the cache.
         if (book !== undefined) book.isDirty = true
-        const report = JSON.stringify({ refusal: id, team, vault, item, ...facts }, null, 2)
-        this.refusals.set([id, team, vault, item].join("/"), { id, team, vault, item, report })
+        const key = refusalKey([id, team, vault, item, bytes])
+        const looked = bytes === null ? undefined : this.looked.get(key)
+        this.refusals.set(key, {
+            ...{ key, id, team, vault, item, isLasting: bytes !== null, isKnown: looked !== undefined },
+            at: this.refusals.get(key)?.at ?? looked ?? this.#now(),
+            report: JSON.stringify({ refusal: id, team, vault, item, ...facts }, null, 2),
+        })
     }
 
     /** Was this team refused as a whole? One that is not in the books is then not asked for again. */
@@ -260,8 +279,8 @@ export class Books {
 
     /** The server has caught up with a chain that it was behind of. */
     thaw(book: TeamBook | VaultBook): void {
-        const [team, vault] = book instanceof VaultBook ? [book.team.id, book.id] : [book.id, ""]
-        this.refusals.delete(["T4.older", team, vault, ""].join("/"))
+        const [team, vault] = book instanceof VaultBook ? [book.team.id, book.id] : [book.id, null]
+        this.refusals.delete(refusalKey(["T4.older", team, vault, null, null]))
         book.refusal = null
     }
 
@@ -270,4 +289,8 @@ export class Books {
         this.teams.clear()
         this.refusals.clear()
     }
+}
+
+function refusalKey(parts: readonly (string | null)[]): string {
+    return parts.join("/")
 }

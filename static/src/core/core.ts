@@ -26,6 +26,7 @@ import { CoreFailure, ensure } from "./failure.ts"
 import { IdleLock } from "./idle.ts"
 import { acceptInvite, cameByHand, invite, openInvite } from "./invites.ts"
 import { kitCode } from "./kit.ts"
+import { lookAt } from "./looked.ts"
 import { mark } from "./marks.ts"
 import * as members from "./members.ts"
 import { warmOpaque } from "./opaque.ts"
@@ -284,6 +285,12 @@ export class CoffretCore implements Core {
 
     async hearWords(team: string, choice: number | null): Promise<Picked> {
         return this.#sessionOrFail().comparisons.hear(team, choice)
+    }
+
+    async lookedAt(refusal: string): Promise<void> {
+        const { books, shelf } = this.#context()
+        await lookAt(books, shelf, refusal)
+        this.#view.changed()
     }
 
     async removeMember(team: string, member: string): Promise<void> {

@@ -1,12 +1,37 @@
 /** What a call of the core may end in. Carries codes and numbers only: never a key, never something a person typed. */
 
+import type { RefusalId } from "../chain/refusals.ts"
 import { Refused } from "../crypto/errors.ts"
 import type { Failure } from "../worker/api.ts"
+
+/** What a refusal is about: the page finds its report by it. Never taken from what the server said. */
+export class Place {
+    readonly team: string | null
+    readonly vault: string | null
+    readonly item: string | null
+
+    constructor(team: string | null, vault: string | null = null, item: string | null = null) {
+        this.team = team
+        this.vault = vault
+        this.item = item
+    }
+}
+
+/** A refusal of something that has a place. */
+export class RefusedThere extends Refused {
+    readonly place: Place
+
+    constructor(refusal: RefusalId, place: Place) {
+        super(refusal)
+        this.place = place
+    }
+}
 
 /** A call ended without its effect. `code` is the server's or the client's own. */
 export class CoreFailure extends Error implements Failure {
     readonly code: string
     readonly refusal?: string
+    readonly place?: Place
     readonly retryAfter?: number
     readonly triesLeft?: number
     /** The members of the server's problem document, for the code that handles it; they do not reach the page. */
@@ -21,6 +46,7 @@ export class CoreFailure extends Error implements Failure {
         const retryAfter = extras["retry_after"]
         const triesLeft = extras["tries_left"]
         if (typeof refusal === "string") this.refusal = refusal
+        if (extras["place"] instanceof Place) this.place = extras["place"]
         if (typeof retryAfter === "number") this.retryAfter = retryAfter
         if (typeof triesLeft === "number") this.triesLeft = triesLeft
     }
@@ -36,12 +62,15 @@ export class Unanswered extends CoreFailure {
 
 /** What the page may see of any error: an error of our own by its code, any other as a bare "unknown". */
 export function toFailure(error: unknown): Failure {
+    if (error instanceof RefusedThere)
+        return { code: "refused", refusal: error.refusal, place: { ...error.place } }
     if (error instanceof Refused) return { code: "refused", refusal: error.refusal }
     if (!(error instanceof CoreFailure)) return { code: "unknown" }
-    const { code, refusal, retryAfter, triesLeft } = error
+    const { code, refusal, place, retryAfter, triesLeft } = error
     return {
         code,
         ...(refusal === undefined ? {} : { refusal }),
+        ...(place === undefined ? {} : { place: { ...place } }),
         ...(retryAfter === undefined ? {} : { retryAfter }),
         ...(triesLeft === undefined ? {} : { triesLeft }),
     }

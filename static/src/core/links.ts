@@ -15,7 +15,7 @@ import { sealOldDek } from "../crypto/wraps.ts"
 import type { TeamBook, VaultBook } from "./books.ts"
 import { breathe } from "./clock.ts"
 import type { Context } from "./context.ts"
-import { CoreFailure, ensure } from "./failure.ts"
+import { CoreFailure, ensure, Place } from "./failure.ts"
 import { uuid } from "./ids.ts"
 import type { Mark } from "./outbox.ts"
 import { placeOf } from "./ring.ts"
@@ -31,7 +31,7 @@ export function requireTeam(context: Context, id: string): TeamBook {
 }
 
 function requireUsable(book: TeamBook): void {
-    if (book.refusal !== null) throw new CoreFailure("frozen", { refusal: book.refusal })
+    if (book.refusal !== null) throw frozen(book, new Place(book.id))
     requireOpen(book)
 }
 
@@ -46,7 +46,7 @@ export function requireVault(context: Context, id: string): VaultBook {
     const vault = context.books.vault(id)
     if (vault === undefined) throw new CoreFailure("not_found")
     requireUsable(vault.team)
-    if (vault.refusal !== null) throw new CoreFailure("frozen", { refusal: vault.refusal })
+    if (vault.refusal !== null) throw frozen(vault, new Place(vault.team.id, vault.id))
     return vault
 }
 
@@ -59,9 +59,13 @@ export function requireReadable(context: Context, id: string): VaultBook {
     const vault = context.books.vault(id)
     if (vault === undefined) throw new CoreFailure("not_found")
     requireOpen(vault.team)
-    for (const book of [vault.team, vault])
-        if (book.isBeside) throw new CoreFailure("frozen", { refusal: book.refusal })
+    if (vault.team.isBeside) throw frozen(vault.team, new Place(vault.team.id))
+    if (vault.isBeside) throw frozen(vault, new Place(vault.team.id, vault.id))
     return vault
+}
+
+function frozen({ refusal }: TeamBook | VaultBook, place: Place): CoreFailure {
+    return new CoreFailure("frozen", { refusal, place })
 }
 
 /** A vault on whose verified head something new may be built. */

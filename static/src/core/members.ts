@@ -4,7 +4,6 @@ import type { Bodies, TeamType } from "../crypto/bodies.ts"
 import type { Bytes } from "../crypto/bytes.ts"
 import { hex, random, unhex } from "../crypto/bytes.ts"
 import type { Value } from "../crypto/cbor.ts"
-import { Refused } from "../crypto/errors.ts"
 import { makeGrant } from "../crypto/grants.ts"
 import { Dek, dekCommit, profileCommitment, SUITE, teamId } from "../crypto/keys.ts"
 import type { Parsed, TeamLink } from "../crypto/links.ts"
@@ -14,7 +13,7 @@ import { TeamBook, VaultBook } from "./books.ts"
 import type { Change } from "./change.ts"
 import { makeChange, takeMine } from "./change.ts"
 import type { Context } from "./context.ts"
-import { CoreFailure, ensure } from "./failure.ts"
+import { CoreFailure, ensure, Place, RefusedThere } from "./failure.ts"
 import { uuid, uuid7 } from "./ids.ts"
 import {
     cutsOver,
@@ -325,7 +324,7 @@ export async function confirmMember(context: Context, teamIdHex: string, hash: s
         if (row === undefined || invite === undefined) throw new CoreFailure("not_found")
         ensure(context.clock.now() <= invite.expiry, "invite_expired")
         const refusal = acceptRefusal(context.books, team, row, invite)
-        if (refusal !== null) throw new Refused(refusal)
+        if (refusal !== null) throw new RefusedThere(refusal, new Place(team.id))
         const { accept, by_identity, by_invite } = row
         return { body: { accept, by_identity, by_invite } }
     })

@@ -9,7 +9,7 @@ import { openPart } from "../crypto/parts.ts"
 import type { Details, Overview } from "../worker/api.ts"
 import type { VaultBook } from "./books.ts"
 import type { Context } from "./context.ts"
-import { CoreFailure, ensure } from "./failure.ts"
+import { CoreFailure, ensure, Place, RefusedThere } from "./failure.ts"
 import { uuid } from "./ids.ts"
 import type { Part } from "./items.ts"
 import { decodePart, detailsOf, overviewOf } from "./items.ts"
@@ -45,7 +45,7 @@ export async function openItem(
     number?: number,
 ): Promise<Opened> {
     const vault = requireReadable(context, vaultId)
-    ensure(!vault.broken.has(item), "refused")
+    if (vault.broken.has(item)) throw refusedBefore(context, vault, item)
     const folded = foldedRevision(vault, item, number)
     // A server that is behind has an older newest one, and says so on every page.
     const wanted = number ?? (isBehind(vault) ? folded.revision : undefined)
@@ -55,8 +55,9 @@ export async function openItem(
         remember(context, `${vaultId}/${item}/${opened.revision}`, opened)
         return opened
     } catch (error) {
-        if (error instanceof Refused) freezeItem(context, vault, item, error)
-        throw error
+        if (!(error instanceof Refused)) throw error
+        freezeItem(context, vault, item, error)
+        throw new RefusedThere(error.refusal, new Place(vault.team.id, vaultId, item))
     }
 }
 
@@ -150,6 +151,13 @@ async function openAnswer(vault: VaultBook, folded: Revision, answer: Answer): P
         padded: { overview: overview.padded, details: details.padded },
         commitments: { overview: overview.commitment, details: details.commitment },
     }
+}
+
+/** What was refused once in this visit is not asked for again. */
+function refusedBefore({ books }: Context, vault: VaultBook, item: string): Error {
+    const known = [...books.refusals.values()].find((one) => one.vault === vault.id && one.item === item)
+    const place = new Place(vault.team.id, vault.id, item)
+    return new CoreFailure("refused", { refusal: known?.id, place })
 }
 
 function freezeItem(context: Context, vault: VaultBook, item: string, error: Refused): void {

@@ -73,6 +73,7 @@ function takeGrant(books: Books, team: TeamBook, keyring: Keyring, row: GrantRow
                 error.refusal,
                 { team: team.id, vault: row.vault },
                 { grant: key, seq: team.state.seq },
+                key,
             )
         }
         return null

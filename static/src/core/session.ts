@@ -16,6 +16,7 @@ import type { Context } from "./context.ts"
 import { dropDraft } from "./drafts.ts"
 import { CoreFailure, Unanswered } from "./failure.ts"
 import { Kept } from "./kept.ts"
+import { loadLooked } from "./looked.ts"
 import { mark } from "./marks.ts"
 import { createTeam, createVault } from "./members.ts"
 import { Mutex, Mutexes } from "./mutex.ts"
@@ -80,7 +81,7 @@ export class Session {
         const isClosed = (): boolean => this.#isClosed
         const server = parts.server.whileOpen(isClosed)
         const store = whileOpen(parts.store, isClosed)
-        const books = new Books()
+        const books = new Books(() => clock.now())
         const pins = new PinBook(server, store, me, verdictsOf(books))
         const shelf = new Shelf(store, me)
         const kept = new Kept(shelf, clock)
@@ -108,6 +109,7 @@ export class Session {
         const { books, pins, outbox, kept, shelf } = session.context
         session.context.settings = settings ?? (await loadSettings(shelf, me, bundle.settings))
         mark("unsealing")
+        await loadLooked(books, shelf)
         await pins.load(bundle.pins)
         await session.#cache.load(books)
         mark("pinned")
@@ -237,7 +239,7 @@ export class Session {
     /** A personal team with one vault, made at the first unlock of an account. */
     async #ensurePersonal(): Promise<void> {
         const { books, pins, view } = this.context
-        if (this.#isPersonalChecked || books.refusals.size > 0) return
+        if (this.#isPersonalChecked || hasNews(books)) return
         // It may be one that the server keeps back: only the pins can say that there is none.
         if (pins.teams().some((team) => !books.teams.has(team))) return
         const account = hex(this.context.me.account)
@@ -333,6 +335,10 @@ export class Session {
         await this.context.state.run(async () => this.context.books.wipe())
         wipe(this.context.me)
     }
+}
+
+function hasNews({ refusals }: Books): boolean {
+    return [...refusals.values()].some(({ isKnown }) => !isKnown)
 }
 
 function verdictsOf(books: Books): Verdicts {

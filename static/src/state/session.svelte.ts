@@ -33,18 +33,13 @@ const EMPTY: Snapshot = {
     idleLockAt: null,
 }
 
-/** A refusal as its page shows it; `at` by this browser's clock. */
-export interface ShownRefusal extends Refusal {
-    at: number
-}
-
 class Session {
     snapshot = $state.raw<Snapshot>(EMPTY)
     /** Grows with every change of the rows; what reads it sees the rows anew. */
     rowsVersion = $state(0)
     /** Shown once, right after sign-up; never stored. */
     kit = $state.raw<Kit | null>(null)
-    refusal = $state.raw<ShownRefusal | null>(null)
+    refusal = $state.raw<Refusal | null>(null)
     /** Why the page is locked, when the worker said so. */
     lockNotice = $state<string | null>(null)
     /** Why the worker could not begin. */
@@ -126,11 +121,17 @@ class Session {
     noteRefusal(failure: Failure): void {
         if (failure.refusal === undefined) return
         const id = failure.refusal
-        const known = this.snapshot.refusals.find((refusal) => refusal.id === id)
-        this.refusal = {
-            ...(known ?? { id, team: null, vault: null, item: null, report: `refusal ${id}` }),
-            at: Date.now(),
-        }
+        const place = failure.place ?? { team: null, vault: null, item: null }
+        const known = this.snapshot.refusals.find(
+            (refusal) =>
+                refusal.id === id &&
+                refusal.team === place.team &&
+                refusal.vault === place.vault &&
+                refusal.item === place.item,
+        )
+        const at = Date.now()
+        const report = JSON.stringify({ refusal: id, ...place }, null, 2)
+        this.refusal = known ?? { key: id, id, ...place, at, isLasting: false, isKnown: false, report }
     }
 
     team(id: Id | null): TeamView | null {

@@ -93,7 +93,14 @@ export type Picked = "verified" | "removed" | "differs"
 
 /** A refusal is final for the object it names; the page shows it and nothing is sent. */
 export interface Refusal {
+    /** Tells it from every other one. */
+    key: string
     id: string
+    /** When this browser first saw it, by the clock of this device, Unix ms. */
+    at: number
+    /** The same bytes may be there at every visit, and are not used: once looked at, they are no news. */
+    isLasting: boolean
+    isKnown: boolean
     team: Id | null
     vault: Id | null
     item: Id | null
@@ -254,6 +261,8 @@ export interface Core {
     /** What I read to an admin; who joined by mail listens first. */
     myComparison(team: Id): Promise<Comparison>
     hearWords(team: Id, choice: number | null): Promise<Picked>
+    /** A refusal, by its key, was shown to the person. */
+    lookedAt(refusal: string): Promise<void>
     removeMember(team: Id, member: Id): Promise<void>
     setRole(team: Id, member: Id, role: Role): Promise<void>
     grantVault(vault: Id, member: Id, right: Right): Promise<void>
@@ -292,6 +301,8 @@ export interface Core {
 export interface Failure {
     code: string
     refusal?: string
+    /** What the refusal is about, where the core knows it. */
+    place?: { team: Id | null; vault: Id | null; item: Id | null }
     retryAfter?: number
     triesLeft?: number
 }

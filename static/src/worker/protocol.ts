@@ -31,6 +31,7 @@ export const METHODS: { readonly [M in Method]: true } = {
     settleWords: true,
     myComparison: true,
     hearWords: true,
+    lookedAt: true,
     removeMember: true,
     setRole: true,
     grantVault: true,

@@ -141,11 +141,15 @@ describe("against a server that lies", { timeout: 60_000 }, () => {
         }
         await expect(fresh.core.openItem(vault, items[0] as string)).rejects.toMatchObject({
             refusal: "R7.open",
+            // By this the page finds this item's report among others of the same id.
+            place: { team, vault, item: items[0] },
         })
         fresh.transport.bend = null
         // What was refused once is not tried again.
         await expect(fresh.core.openItem(vault, items[0] as string)).rejects.toMatchObject({
             code: "refused",
+            refusal: "R7.open",
+            place: { team, vault, item: items[0] },
         })
     })
 
@@ -244,6 +248,84 @@ describe("against a server that lies", { timeout: 60_000 }, () => {
         await expect(fresh.core.openItem(vault, items[1] as string)).rejects.toMatchObject({
             code: expect.stringMatching(/no_key|waiting/),
         })
+    })
+
+    /** Have false grants beside the true ones: each is a true one with other bytes as its signature. */
+    const falseGrants = (device: Device, sigs: readonly Uint8Array[]) =>
+        lie(
+            device,
+            (records) =>
+                records.map((record) => {
+                    if (record[0] !== "team" || hex(record[1].team) !== team) return record
+                    const grants: Record = record[1].grants
+                    const mine = grants.find((grant) => hex(grant.vault) === vault)
+                    const added = sigs.map((sig) => ({ ...mine, sig, opened: false }))
+                    return ["team", { ...record[1], grants: [...grants, ...added] }]
+                }),
+            (heads) => {
+                // The server says that something moved, as it does when a grant was stored.
+                for (const head of heads.teams) head.stir += 1
+            },
+        )
+
+    it("says once of a false key that stays stored what it is; another one is news", async () => {
+        const [one, two] = [random(64), random(64)]
+        const told = (device: Device) =>
+            device.snapshot.refusals.map(({ id, isKnown }) => [id, isKnown] as const)
+        falseGrants(fresh, [one])
+        const begun = Date.now()
+        await fresh.signIn(ANA)
+        expect(told(fresh)).toEqual([["T7.sig", false]])
+        const [first] = fresh.snapshot.refusals
+        expect(first?.at).toBeGreaterThanOrEqual(begun)
+        expect(first?.at).toBeLessThanOrEqual(Date.now())
+        const visit = async (): Promise<void> => {
+            await fresh.core.lock()
+            await fresh.core.unlock(PASSWORD)
+            await fresh.core.syncNow()
+        }
+        // Nobody has looked at it yet.
+        await visit()
+        expect(told(fresh)).toEqual([["T7.sig", false]])
+        const shown = fresh.snapshot.refusals[0]
+        await fresh.core.lookedAt(shown?.key as string)
+        expect(told(fresh)).toEqual([["T7.sig", true]])
+        await visit()
+        expect(told(fresh)).toEqual([["T7.sig", true]])
+        expect(fresh.snapshot.refusals[0]?.at).toBe(shown?.at)
+        expect(fresh.vault(vault).state).toBe("ready")
+
+        falseGrants(fresh, [one, two])
+        await visit()
+        expect(told(fresh)).toEqual([
+            ["T7.sig", true],
+            ["T7.sig", false],
+        ])
+        falseGrants(fresh, [])
+        await visit()
+        expect(told(fresh)).toEqual([])
+        // Another browser knows nothing of what was looked at here.
+        const other = new Device(url, folder)
+        falseGrants(other, [one])
+        await other.signIn(ANA)
+        expect(told(other)).toEqual([["T7.sig", false]])
+    })
+
+    it("keeps no note of what was looked at where something is frozen", async () => {
+        await fresh.signIn(ANA)
+        lie(
+            fresh,
+            (records) => records,
+            (heads) => {
+                for (const head of heads.teams) if (hex(head.team) === team) head.seq -= 1
+            },
+        )
+        await ana.core.saveItem(vault, null, 0, note("still more"), body("more"))
+        await fresh.core.syncNow()
+        const [older] = fresh.snapshot.refusals
+        expect(older).toMatchObject({ id: "T4.older", isLasting: false, isKnown: false })
+        await fresh.core.lookedAt(older?.key as string)
+        expect(fresh.snapshot.refusals).toEqual([older])
     })
 
     it("stops before KE3 if the server's key changed", async () => {

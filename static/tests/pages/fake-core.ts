@@ -243,6 +243,9 @@ export class FakeCore implements Core {
         this.#team(team, (each) => ({ ...each, uncompared: false }))
         return "verified"
     }
+    async lookedAt(): Promise<void> {
+        return
+    }
     async removeMember(team: Id, member: Id): Promise<void> {
         this.#team(team, (each) => ({
             ...each,

@@ -82,6 +82,7 @@ export const SCENES: Record<string, (snapshot: Snapshot) => Snapshot> = {
         progress: { label: "verify", done: 4_120, total: 10_000 },
         refusals: [
             {
+                ...{ key: "T4.older", at: NOW, isLasting: false, isKnown: false },
                 id: "T4.older",
                 team: TEAM,
                 vault: null,
@@ -94,6 +95,7 @@ export const SCENES: Record<string, (snapshot: Snapshot) => Snapshot> = {
         ...snapshot,
         refusals: [
             {
+                ...{ key: "R7.hash", at: NOW, isLasting: false, isKnown: false },
                 id: "R7.hash",
                 team: TEAM,
                 vault: VAULTS.fleet,
