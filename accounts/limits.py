@@ -96,7 +96,7 @@ def guess_buckets(request: HttpRequest, account: UUID) -> list[Bucket]:
 def origin_buckets(request: HttpRequest, name: str, *, times: int = 1) -> list[Bucket]:
     """Return the buckets of the machine and the network that ask.
 
-    REMOTE_ADDR is trusted, so a proxy in front has to set it. Networks are /24 and /48.
+    REMOTE_ADDR is the client's: config/proxy.py sees to it. Networks are /24 and /48.
 
     Args:
         request: whose address counts.

@@ -11,8 +11,8 @@ from audit.origin import Origin, origin_set
 class OriginMiddleware:
     """Sets `audit.origin` for the length of a request.
 
-    The address is REMOTE_ADDR. Behind a proxy, whatever config trusts to rewrite that header
-    stands before this middleware: a header that anybody can send is no evidence.
+    The address is REMOTE_ADDR, which config/proxy.py sets first: of what proxies say in headers it
+    believes the trusted ones, for a header that anybody can send is no evidence.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

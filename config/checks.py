@@ -36,6 +36,10 @@ def problems_anywhere(settings: Any) -> list[str]:
         reasons.append("CONTENT_SECURITY_POLICY lacks script-src or Trusted Types.")
     if getattr(settings, "CONTENT_SECURITY_POLICY_REPORT_ONLY", None):
         reasons.append("CONTENT_SECURITY_POLICY_REPORT_ONLY is set: only report is not a policy.")
+    if middleware[:1] != ["config.proxy.ClientMiddleware"]:
+        reasons.append("The middleware that finds the client's address does not stand first.")
+    if any(network.prefixlen == 0 for network in settings.TRUSTED_PROXIES):
+        reasons.append("COFFRET_TRUSTED_PROXIES trusts every address: name the proxies' own.")
     if len(settings.SECRET_KEY) < MIN_SECRET_CHARACTERS:
         reasons.append(f"COFFRET_SECRET_KEY is shorter than {MIN_SECRET_CHARACTERS} characters.")
     return reasons

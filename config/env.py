@@ -1,6 +1,7 @@
 """Typed readers of the environment. An odd value is refused by name, never guessed at."""
 
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
@@ -59,6 +60,19 @@ def envlist(name: str, default: tuple[str, ...] = ()) -> list[str]:
     if not all(entries):
         raise ImproperlyConfigured(f"{name} has an empty entry")
     return entries
+
+
+def envnetworks(name: str, default: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the networks of a comma-separated list; an address alone is a network of one."""
+    networks = []
+    for entry in envlist(name, default):
+        try:
+            networks.append(ip_network(entry))
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name} must list addresses or networks, like 192.0.2.1,10.0.0.0/8"
+            ) from None
+    return tuple(networks)
 
 
 def envsecret(name: str, default: str | None = None) -> str:

@@ -13,6 +13,7 @@ from config.env import (
     envchoice,
     envint,
     envlist,
+    envnetworks,
     envsecret,
     envstr,
     redis_databases,
@@ -55,6 +56,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # First: it says whose address and which scheme the others see.
+    "config.proxy.ClientMiddleware",
     "django.middleware.security.SecurityMiddleware",
     # Before WhiteNoise, which answers by itself: what stands after it adds no header.
     "config.headers.PolicyMiddleware",
@@ -251,10 +254,10 @@ SECURE_HSTS_SECONDS = 2 * 365 * 86_400 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_SSL_REDIRECT = PRODUCTION
 SECURE_REDIRECT_EXEMPT = [r"^api/health$"]
-# Behind a proxy that ends TLS and always sets this header itself.
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if envbool("COFFRET_BEHIND_PROXY", default=False) else None
-)
+# Whose X-Forwarded-For and X-Forwarded-Proto are believed (config/proxy.py).
+BEHIND_PROXY = envbool("COFFRET_BEHIND_PROXY", default=False)
+_PROXIES = envnetworks("COFFRET_TRUSTED_PROXIES", ("127.0.0.0/8", "::1"))
+TRUSTED_PROXIES = _PROXIES if BEHIND_PROXY else ()
 X_FRAME_OPTIONS = "DENY"
 
 # Bodies: config/limits.py asks each view; this is the most that any of them may allow.

@@ -149,6 +149,27 @@ def test_one_machine_has_its_own_count(browser_api: Browser) -> None:
     assert ke1(DjangoApi("203.0.113.8"), "x@example.com").status == 200
 
 
+@pytest.mark.parametrize(
+    ("inside", "outside"),
+    [
+        ("203.0.113.{}", "203.0.112.1"),
+        ("2001:db8:7:{:x}00::1", "2001:db8:8:1::1"),
+    ],
+)
+def test_one_network_has_its_own_count(deployment: Any, inside: str, outside: str) -> None:
+    """150 tries from as many machines of a /24 or a /48, each at another account."""
+    api = DjangoApi()
+
+    def guess_from(address: str) -> int:
+        api.client.defaults["REMOTE_ADDR"] = address
+        status: int = ke1(api, f"{uuid4()}@example.com").status
+        return status
+
+    assert {guess_from(inside.format(machine)) for machine in range(1, 151)} == {200}
+    assert guess_from(inside.format(151)) == 429
+    assert guess_from(outside) == 200
+
+
 def test_the_cookie_is_safe(ana: Person) -> None:
     cookie = ana.api.client.cookies[COOKIE]
     assert (cookie["secure"], cookie["httponly"], cookie["samesite"], cookie["path"]) == (

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from ipaddress import ip_network
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,6 +32,7 @@ def production(**changes: Any) -> SimpleNamespace:
         "DATABASES": {"default": {"HOST": "db.example"}},
         "CACHE_URL": "redis://cache.example:6379/1",
         "ALLOWED_HOSTS": ["coffret.example"],
+        "TRUSTED_PROXIES": (ip_network("10.0.0.0/8"),),
     }
     return SimpleNamespace(**{**good, **changes})
 
@@ -70,6 +72,9 @@ def test_only_a_laptop_may(changes: dict[str, Any], reason: str) -> None:
         ),
         ({"CONTENT_SECURITY_POLICY_REPORT_ONLY": {"DIRECTIVES": CSP}}, "only report"),
         ({"SECRET_KEY": "short"}, "COFFRET_SECRET_KEY"),
+        ({"MIDDLEWARE": settings.MIDDLEWARE[1:]}, "client's address"),
+        ({"TRUSTED_PROXIES": (ip_network("0.0.0.0/0"),)}, "COFFRET_TRUSTED_PROXIES"),
+        ({"TRUSTED_PROXIES": (ip_network("::/0"),)}, "COFFRET_TRUSTED_PROXIES"),
     ],
 )
 @pytest.mark.parametrize("in_production", [True, False])

@@ -1,5 +1,6 @@
 """The typed readers: what they take, and that they refuse the rest by name."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,22 @@ def test_a_list_is_read_and_an_empty_entry_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("X", "a,,b")
     with pytest.raises(ImproperlyConfigured, match="empty entry"):
         env.envlist("X")
+
+
+def test_networks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env.envnetworks("X", ("127.0.0.0/8", "::1")) == (
+        ip_network("127.0.0.0/8"),
+        ip_network("::1/128"),
+    )
+    monkeypatch.setenv("X", "192.0.2.7, 2001:db8::/32")
+    assert env.envnetworks("X", ()) == (ip_network("192.0.2.7/32"), ip_network("2001:db8::/32"))
+
+
+@pytest.mark.parametrize("text", ["*", "proxy.example", "10.0.0.1/8", "10.0.0", "10.0.0.0/33"])
+def test_odd_networks_are_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("X", text)
+    with pytest.raises(ImproperlyConfigured, match="X must list addresses"):
+        env.envnetworks("X", ())
 
 
 def test_a_missing_text_is_refused() -> None:
