@@ -138,14 +138,14 @@ class World:
         email: str = "invited@example.org",
         role: str = "member",
         via: str = "link",
+        expiry: int = 4_000_000_000_000,
     ) -> Invitation:
-        """Invite somebody; real expiry, and an opening of the e-mail."""
+        """Invite somebody; real expiry, Unix ms, and an opening of the e-mail."""
         salt = os.urandom(32)
         opening = {"kind": "email", "salt": salt, "text": email}
         committed = commitment(salt, "email", email)
         body, invitation = self.team.invite_body(role=role, vaults=vaults, via=via, email=committed)
-        body["expiry"] = 4_000_000_000_000
-        self.team.append(self.team.sign(actor, "invite", body))
+        self.team.append(self.team.sign(actor, "invite", {**body, "expiry": expiry}))
         invitation.hash = self.team.state.head
         self.push(actor, openings=[opening])
         return invitation

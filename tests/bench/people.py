@@ -69,19 +69,21 @@ class BenchWorld(World):
         for session in self.clients.values():
             session.client.connection.close()
 
-    def join(self, vaults: dict[bytes, str] | None = None) -> Person:
+    def join(self, vaults: dict[bytes, str] | None = None, *, role: str = "member") -> Person:
         """Sign a person up and add them to the team, with these rights."""
-        invitation, person = self.invited(vaults)
+        invitation, person = self.invited(vaults, role=role)
         self.add(invitation, person)
         return person
 
-    def invited(self, vaults: dict[bytes, str] | None) -> tuple[Invitation, Person]:
+    def invited(
+        self, vaults: dict[bytes, str] | None, *, role: str = "member"
+    ) -> tuple[Invitation, Person]:
         """Sign a person up and invite them."""
         account, email, client = new_account(self.product)
         person = self.team.person(f"person {account.hex()}")
         person.account = account
         self.clients[account] = Session(client)
-        return self.invite(self.founder, vaults, email=email), person
+        return self.invite(self.founder, vaults, email=email, role=role), person
 
     def add(self, invitation: Invitation, person: Person) -> None:
         """Confirm somebody who was invited."""
