@@ -2,6 +2,7 @@ from django.apps import AppConfig
 from django.conf import settings
 
 from config.checks import refuse_to_start
+from config.memory import no_core_dumps
 
 
 class ConfigConfig(AppConfig):
@@ -9,6 +10,7 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         """Run for every process: web, worker, beat, manage.py."""
+        no_core_dumps()
         # Models are loaded by now, which the journal of the KMS calls needs. The queue is named
         # here, so that services of every process can send to it.
         import config.celery  # noqa: F401, PLC0415

@@ -1,4 +1,4 @@
-"""How much memory a web process keeps after its largest requests.
+"""What becomes of memory: how much a web process keeps, and that none is dumped.
 
 glibc keeps what was freed: an arena for each thread, and a threshold that grows with the largest
 block ever freed (mallopt(3), M_MMAP_THRESHOLD), so a process stays as large as its busiest moment.
@@ -11,6 +11,7 @@ That reads `SERVER_HEAP` from the environment when it is loaded.
 
 import ctypes
 import gc
+import resource
 from typing import Final
 
 # For granian: one arena, and what is freed is given back at once.
@@ -27,6 +28,15 @@ _ARENA_MAX: Final = -8
 LARGE_BLOCK: Final = 64 * 1024
 # Bytes at the heap's end that are kept, so that small requests need not ask for them again.
 SPARE: Final = 1024 * 1024
+
+
+def no_core_dumps() -> None:
+    """Have the system write no core file of this process and those it starts: it holds keys.
+
+    For good, since the hard limit goes too. A program that the kernel pipes cores to is told the
+    limit; systemd-coredump keeps to it.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def bound_heap() -> None:

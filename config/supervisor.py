@@ -30,7 +30,7 @@ from config.embedded import (
     spawn,
 )
 from config.env import TRUE
-from config.memory import SERVER_HEAP
+from config.memory import SERVER_HEAP, no_core_dumps
 
 HOST = "127.0.0.1"
 POLL_SECONDS = 0.2
@@ -44,6 +44,7 @@ def main(arguments: list[str]) -> int:
     """Run `run`, or `manage ARGS`; return the exit code."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _stop)
+    no_core_dumps()
     folder = default_data_folder()
     try:
         if arguments[:1] == ["manage"]:

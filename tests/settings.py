@@ -8,6 +8,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from config import memory
 from config.embedded import Services
 
 _NAME = f"coffret-test-{os.getpid()}-{secrets.token_hex(4)}"
@@ -25,6 +26,10 @@ os.environ["COFFRET_KMS"] = "local"
 if EMBEDDED:
     os.environ.update(Services(FOLDER).environment())
 os.environ["COFFRET_DATA"] = str(FOLDER)
+
+# Tests see that the processes they start give up core files, which those cannot do whose parent
+# has: so this one keeps them.
+memory.no_core_dumps = lambda: None
 
 from config.settings import *  # noqa: E402, F403
 

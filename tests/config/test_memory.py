@@ -6,11 +6,13 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
+from config.embedded import BASE_DIR
 from config.errors import problem
 from config.limits import LARGE_BODY, BodyLimitMiddleware
 from config.memory import SERVER_HEAP, give_back
@@ -35,6 +37,16 @@ if "trim" in sys.argv:
     trim_heap()
 print(resident() - before)
 """
+
+SHOW_LIMITS = "print(open('/proc/self/limits').read())"
+DOORS = {
+    "web": ["-c", f"import config.wsgi; {SHOW_LIMITS}"],
+    "worker and beat": [
+        "-c",
+        f"import config.celery; config.celery.app.loader.init_worker(); {SHOW_LIMITS}",
+    ],
+    "manage.py": ["manage.py", "shell", "-c", SHOW_LIMITS],
+}
 
 
 class Ring:
@@ -77,6 +89,30 @@ def test_the_web_servers_own_allocator_does_as_it_is_told() -> None:
     )
     for option, value in (pair.split(":") for pair in options.split(",")):
         assert f"opt.{option}: {value}" in told.stderr
+
+
+def forbids_cores(limits: str) -> bool:
+    """Return whether a text of /proc/<pid>/limits allows no core file, and never will."""
+    (line,) = [line for line in limits.splitlines() if line.startswith("Max core file size")]
+    return line.split()[-3:] == ["0", "0", "bytes"]
+
+
+def dumps_no_core(pid: int) -> bool:
+    return forbids_cores(Path(f"/proc/{pid}/limits").read_text())
+
+
+@pytest.mark.usefixtures("cores_allowed")
+@pytest.mark.parametrize("door", DOORS)
+def test_no_process_of_ours_dumps_its_keys(door: str) -> None:
+    told = subprocess.run(
+        [sys.executable, *DOORS[door]],
+        cwd=BASE_DIR,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert forbids_cores(told.stdout)
 
 
 @pytest.mark.usefixtures("no_collector")

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from config.embedded import BASE_DIR
+from tests.config.test_memory import dumps_no_core
 from tests.server import free_port
 
 START_SECONDS = 90
@@ -100,6 +101,7 @@ def get(port: int, path: str) -> tuple[int, str]:
     return response.status, body
 
 
+@pytest.mark.usefixtures("cores_allowed")
 def test_it_runs_and_ctrl_c_leaves_no_process(data: Path, start: Start) -> None:
     port = free_port()
     run = start(port)
@@ -117,6 +119,9 @@ def test_it_runs_and_ctrl_c_leaves_no_process(data: Path, start: Start) -> None:
         "valkey",
     ):
         assert name in names, name
+    family = psutil.Process(run.pid).children(recursive=True)
+    assert len(family) > 9
+    assert [process for process in family if not dumps_no_core(process.pid)] == []
 
     run.send_signal(signal.SIGINT)
     said, _ = run.communicate(timeout=STOP_SECONDS)
