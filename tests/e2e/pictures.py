@@ -170,6 +170,13 @@ def compare(phrase: str) -> Callable[[Page], None]:
     return run
 
 
+def long_report(page: Page) -> None:
+    """Open the report of a refusal with much to say."""
+    press("Show what")(page)
+    page.get_by_text("Technical details").click()
+    page.get_by_role("group", name="Report").scroll_into_view_if_needed()
+
+
 SHOTS = (
     Shot("booting", "/", "booting"),
     Shot("sign-in", "/signin", "anonymous"),
@@ -183,6 +190,7 @@ SHOTS = (
     Shot("unsupported", "/", "wasm"),
     Shot("join-anonymous", "/join", "anonymous", query="#" + FRAGMENT),
     Shot("join-open", "/join", query="#" + FRAGMENT),
+    Shot("join-unsaid", "/join", "full", press("Accept the invitation"), query="#" + FRAGMENT),
     Shot("join-waiting", "/join", query="&invite=waiting#" + FRAGMENT),
     Shot("join-joined", "/join", query="&invite=joined#" + FRAGMENT),
     Shot("join-expired", "/join", query="&expired#" + FRAGMENT),
@@ -227,6 +235,8 @@ SHOTS = (
     Shot("purge", f"/trash/{TRASHED}", "full", press("Purge")),
     Shot("members", f"/teams/{TEAM}/members", "full", press("Words of “Maya Lindqvist”")),
     Shot("members-unheard", f"/teams/{TEAM}/members", "unheard", press(HEARD)),
+    Shot("members-by-mail", f"/teams/{TEAM}/members", "by-mail"),
+    Shot("members-differed", f"/teams/{TEAM}/members", "differed", press("Words of “Ben Okafor”")),
     Shot("members-heard", f"/teams/{TEAM}/members", "heard", press(OWN_WORDS)),
     Shot("no-words", "/", "unheard"),
     Shot("compare", f"/teams/{TEAM}/members", "full", press(COMPARE)),
@@ -248,6 +258,14 @@ SHOTS = (
     Shot("keyboard", "/", "full", keyboard_help),
     Shot("notices", "/", "notices"),
     Shot("refused", "/", "refused", press("Show what")),
+    Shot("refused-fork", "/", "fork", press("Show what")),
+    Shot("refused-older", "/", "older", press("Show what")),
+    Shot("refused-team", "/", "stranger", press("Show what")),
+    Shot("refused-person", "/", "person", press("Show what")),
+    Shot("refused-key", "/", "key", press("Show what")),
+    Shot("refused-recipient", "/", "recipient", press("Show what")),
+    Shot("refused-long", "/", "long", long_report),
+    Shot("standing", "/", "standing"),
     Shot("waiting-for-key", f"/vaults/{13:032x}"),
     Shot("nowhere", "/nothing/here"),
 )
@@ -307,6 +325,21 @@ def findings(page: Page) -> list[str]:
     ]
 
 
+# What a finger presses: all but links inside a text, and boxes whose label is the target.
+TARGETS = "button, select, summary, a.btn, a.icon-btn, .nav a, .tabbar a, label.radio, .menu a"
+TOO_LOW = """(targets) => [...document.querySelectorAll(targets)].flatMap((each) => {
+    const {width, height} = each.getBoundingClientRect()
+    if (width === 0 || height >= 43.5 || !each.checkVisibility({visibilityProperty: true})) return []
+    return [`${Math.round(height)} px: ${each.ariaLabel ?? each.textContent.trim()}`]
+})"""
+
+
+def too_low(page: Page) -> list[str]:
+    """Return the targets that are lower than a finger needs, 44 px."""
+    found: list[str] = page.evaluate(TOO_LOW, TARGETS)
+    return found
+
+
 def take(browser: Browser, origin: str, shot: Shot, view: str, folder: Path) -> list[str]:
     """Take one picture and return what went wrong on the page."""
     width, height = VIEWS[view]
@@ -332,6 +365,8 @@ def take(browser: Browser, origin: str, shot: Shot, view: str, folder: Path) -> 
         wide = page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
+        if view == "phone":
+            problems += too_low(page)
         if wide > 0:
             problems.append(f"wider than the window by {wide} px")
         page.screenshot(path=folder / f"{shot.name}-{view}.png")

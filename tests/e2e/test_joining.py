@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.bench.people import BenchWorld
 from tests.chains import Invitation
 from tests.e2e.person import SLOW, Person
-from tests.e2e.pictures import findings
+from tests.e2e.pictures import findings, too_low
 from tests.e2e.story import Told
 from tests.product import Product
 
@@ -81,6 +81,15 @@ def hear(page: Page, phrase: str) -> None:
     page.get_by_role("button", name=HEARD).click()
 
 
+def too_low_for_a_finger(page: Page) -> list[str]:
+    """Return what is too low to be pressed, were this the page of a phone."""
+    before = page.viewport_size
+    page.set_viewport_size({"width": 390, "height": 844})
+    found = too_low(page)
+    page.set_viewport_size(before or {"width": 1280, "height": 720})
+    return found
+
+
 def no_findings(*pages: Page) -> None:
     assert [findings(page) for page in pages] == [[] for _ in pages]
 
@@ -93,8 +102,12 @@ def test_who_comes_by_mail_gets_the_vault_once_both_have_heard_the_words(crew: C
     assert olga.product.mail_to(ines.email, r"(compared six words by voice)")
     assert olga.product.mail_to(olga.email, r"(invited by mail)")
 
+    assert too_low_for_a_finger(olga.page) == []
     olga.button("Compare words with “Ines Duarte”")
     said = words(olga.page)
+    # The first thing to do there, not the cross.
+    expect(olga.page.get_by_role("dialog").get_by_role("radio").first).to_be_focused()
+    assert too_low_for_a_finger(olga.page) == []
     no_findings(olga.page, ines.page)
     hear(ines.page, said)
     # Asked of the page, since her own row has the fingerprint's words, too.

@@ -194,7 +194,7 @@ def test_F6_guessing_by_the_first_two_messages(scene: Scene) -> None:
 
     with scene.liar.lying("POST", "unlock/start", rewritten(guess)):
         scene.victim.unlock()
-        expect(scene.victim.page.get_by_text("The password is wrong.")).to_be_visible(timeout=SLOW)
+        expect(scene.victim.page.get_by_text("This password does not open your keys.")).to_be_visible(timeout=SLOW)
     assert [each.path for each in scene.liar.sent[begun:]] == ["unlock/start"]
     scene.no_leak(team)
     scene.victim.enter()

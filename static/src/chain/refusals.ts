@@ -46,7 +46,7 @@ export const REFUSALS = {
     "T10.member": "The id of a member was used twice.",
     "T10.account": "An account was added to a team to which it belongs.",
     "T10.fp": "The keys of a present member were used for a second member.",
-    "T10.link": "The invitation's link does not fit the team that the server shows.",
+    "T10.link": "What the link holds is not what the server shows for it.",
     "T2.subject":
         "A change concerns somebody who is not a member at that point, or holds no right in the vault.",
     "T2.self": "A member verified their own identity.",
@@ -73,7 +73,7 @@ export const REFUSALS = {
     "T14.purge": "An item was deleted for ever by somebody who may not, or cannot be deleted.",
 
     // What this client knew before.
-    "T4.cut": "A removal contradicts what this browser has seen of the vault: there are two histories.",
+    "T4.cut": "A removal contradicts what this browser has seen of the vault.",
     "T4.older": "The server shows an older state than this browser has seen.",
     "T4.fork": "The server shows another history than this browser has seen.",
     "R23.genesis": "A known team begins with another founding entry than before.",

@@ -199,6 +199,8 @@ export class Books {
     readonly refusals = new Map<string, Refusal>()
     /** Keys of refusals that were looked at in this browser, also in earlier visits, and when they were first seen, ms. */
     readonly looked = new Map<string, number>()
+    /** Teams whose keys the server could not reach when it answered last. */
+    unavailable: readonly string[] = []
     readonly #now: () => number
 
     /** @param now - this device's clock, Unix ms: says when something was refused, and decides nothing. */

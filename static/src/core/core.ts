@@ -26,7 +26,7 @@ import { CoreFailure, ensure } from "./failure.ts"
 import { IdleLock } from "./idle.ts"
 import { acceptInvite, cameByHand, invite, openInvite } from "./invites.ts"
 import { kitCode } from "./kit.ts"
-import { lookAt } from "./looked.ts"
+import { lookAt, lookAtWithheld, withheldTeams } from "./looked.ts"
 import { mark } from "./marks.ts"
 import * as members from "./members.ts"
 import { warmOpaque } from "./opaque.ts"
@@ -95,6 +95,7 @@ export class CoffretCore implements Core {
             ...{
                 teams: [],
                 refusals: [],
+                withheld: 0,
                 pending: 0,
                 online: true,
                 kmsUnavailable: false,
@@ -290,6 +291,12 @@ export class CoffretCore implements Core {
     async lookedAt(refusal: string): Promise<void> {
         const { books, shelf } = this.#context()
         await lookAt(books, shelf, refusal)
+        this.#view.changed()
+    }
+
+    async toldOfWithheld(): Promise<void> {
+        const { books, shelf, pins, clock } = this.#context()
+        await lookAtWithheld(books, shelf, withheldTeams(books, pins), clock.now())
         this.#view.changed()
     }
 

@@ -1,8 +1,9 @@
 /**
- * Refusals that the person has looked at in this browser, and which may stand for good: a false key that somebody really
- * stored on the server, for instance. Each is known by the bytes that were refused, so that any other lie is news.
+ * What the person has looked at in this browser, and what may stand for good: a false key that somebody really stored on
+ * the server, a team that they left. Each refusal is known by the bytes that were refused, so that any other lie is news.
  */
 import type { Books } from "./books.ts"
+import type { PinBook } from "./pins.ts"
 import type { Shelf } from "./shelf.ts"
 import { asList, asMap, asText, asUint } from "./wire.ts"
 
@@ -21,8 +22,32 @@ export async function loadLooked(books: Books, shelf: Shelf): Promise<void> {
 export async function lookAt(books: Books, shelf: Shelf, key: string): Promise<void> {
     const refusal = books.refusals.get(key)
     if (refusal === undefined || !refusal.isLasting || refusal.isKnown) return
-    books.looked.set(key, refusal.at)
     books.refusals.set(key, { ...refusal, isKnown: true })
+    await keep(books, shelf, key, refusal.at)
+}
+
+/** Teams that are pinned and that the server does not show, less those of which the person has been told here. */
+export function withheldTeams(books: Books, pins: PinBook): string[] {
+    const pinned = new Set(pins.teams())
+    const known = new Set([...books.teams.keys(), ...books.unavailable])
+    return [...pinned].filter((team) => !known.has(team) && !books.looked.has(withheldKey(team)))
+}
+
+export async function lookAtWithheld(
+    books: Books,
+    shelf: Shelf,
+    teams: string[],
+    now: number,
+): Promise<void> {
+    for (const team of teams) await keep(books, shelf, withheldKey(team), now)
+}
+
+function withheldKey(team: string): string {
+    return `withheld/${team}`
+}
+
+async function keep(books: Books, shelf: Shelf, key: string, at: number): Promise<void> {
+    books.looked.set(key, at)
     const newest = [...books.looked].slice(-MOST)
     await shelf.put("looked", SHELVED, { refusals: newest.map(([known, at]) => ({ at, key: known })) })
 }

@@ -16,7 +16,7 @@ import type { Context } from "./context.ts"
 import { dropDraft } from "./drafts.ts"
 import { CoreFailure, Unanswered } from "./failure.ts"
 import { Kept } from "./kept.ts"
-import { loadLooked } from "./looked.ts"
+import { loadLooked, withheldTeams } from "./looked.ts"
 import { mark } from "./marks.ts"
 import { createTeam, createVault } from "./members.ts"
 import { Mutex, Mutexes } from "./mutex.ts"
@@ -73,6 +73,8 @@ export class Session {
     #cancelSave: (() => void) | null = null
     #uploadedAt = 0
     #isPersonalChecked = false
+    /** The server has said in this visit what it has for me. */
+    #isAnswered = false
     isOnline = true
     kitSaved: boolean
 
@@ -128,16 +130,24 @@ export class Session {
     /** The page's part of the snapshot that an unlocked account fills. */
     snapshot(): Pick<
         Snapshot,
-        "teams" | "refusals" | "pending" | "online" | "kmsUnavailable" | "newBrowser" | "kitSaved"
+        | "teams"
+        | "refusals"
+        | "withheld"
+        | "pending"
+        | "online"
+        | "kmsUnavailable"
+        | "newBrowser"
+        | "kitSaved"
     > {
         const { books, outbox, pins } = this.context
         const teams = teamViews(books, this.context.settings)
         return {
             teams,
             refusals: [...books.refusals.values()],
+            withheld: this.#isAnswered ? withheldTeams(books, pins).length : 0,
             pending: outbox.pending,
             online: this.isOnline,
-            kmsUnavailable: teams.some((team) => team.state === "kms_unavailable"),
+            kmsUnavailable: books.unavailable.length > 0,
             newBrowser: pins.isNew,
             kitSaved: this.kitSaved,
         }
@@ -208,6 +218,7 @@ export class Session {
             const before = this.#heads()
             await this.#sync.run()
             this.#setOnline(true)
+            this.#isAnswered = true
             if (this.#heads() === before) return
             await this.context.pins.keep()
             this.#saveSoon()

@@ -43,6 +43,7 @@ export class Sync {
         if (answer === null) return
         const { heads, delta } = answer
         this.#judgeHeads(heads, known)
+        this.#books.unavailable = heads.unavailable
         for (const team of this.#books.teams.values())
             team.isKmsUnavailable = heads.unavailable.includes(team.id)
         if (this.#isNew(heads)) {

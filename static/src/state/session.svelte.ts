@@ -26,6 +26,7 @@ const EMPTY: Snapshot = {
     kitSaved: false,
     teams: [],
     refusals: [],
+    withheld: 0,
     pending: 0,
     online: true,
     kmsUnavailable: false,

@@ -38,7 +38,8 @@ export const ERRORS = {
     personal_exists: "You already have a personal vault.",
     code_wrong: "This is not the code we sent.",
     code_expired: "This code has expired. Ask for a new one.",
-    login_failed: "E-mail or password is wrong.",
+    login_failed:
+        "E-mail and password do not open an account here. Check both, and the address of this page. If all three are right, it was not your server that answered: tell the person who runs it, by voice or in person.",
     invite_closed:
         "This invitation is closed: it was used or taken back. If you used it, sign in; if not, ask the person who sent it for a new one.",
     invite_used:
@@ -65,6 +66,13 @@ export const ERRORS = {
     clipboard: "This browser did not let the page copy. Reveal the value and copy it by hand.",
     unknown: "Something went wrong in this browser. Reload the page; your drafts are kept, sealed.",
 } as const satisfies Record<string, string>
+
+/**
+ * Where the account is known. OPAQUE has one way to fail: a wrong password and an answer that is not the server's own look
+ * alike here, so that neither is told as a fact.
+ */
+export const UNOPENED =
+    "This password does not open your keys. Check it, and the address of this page. If you are sure of both, it was not your server that answered: tell the person who runs it, by voice or in person."
 
 export type ErrorCode = keyof typeof ERRORS
 

@@ -17,7 +17,8 @@ const STOPPED = new Set(["R1.recipient"])
 const UNKNOWN = new Set(["R13.team", "R13.vault"])
 const FORK = new Set(["T4.fork", "T4.cut", "R23.genesis", "T15.cut", "T15.backdated"])
 const ACCOUNT = new Set(["A3.server_key", "A4.bundle", "R10.kdf", "R17.bundle", "R17.keyring", "S4.keys"])
-const ITEM = new Set(["R7.open", "R7.hash", "R16.open", "R12.items"])
+const ITEM = new Set(["R7.open", "R7.hash", "R16.open"])
+const ITEMS = new Set(["R12.items"])
 const GRANT = /^(T7|T8)\./
 
 /** Do two histories part there, whose links can be compared? */
@@ -43,7 +44,7 @@ const KINDS: readonly { of: (id: string) => boolean; words: Omit<RefusalWords, "
     {
         of: (id) => OLDER.has(id),
         words: {
-            title: "This server shows an older state",
+            title: "This server is behind this browser",
             meaning:
                 "The server was restored from a backup, or somebody holds back what came later. Both look alike from here.",
             effect: "The team is read-only here until the server catches up with what this browser has seen.",
@@ -57,14 +58,17 @@ const KINDS: readonly { of: (id: string) => boolean; words: Omit<RefusalWords, "
     {
         of: (id) => FORK.has(id),
         words: {
-            title: "This server shows another history",
+            title: "There are two histories",
             meaning:
-                "Two histories of the same team exist. No damage makes that happen: somebody signed both, or one of them was made up for you.",
+                "Both are of the same team or vault, and part at one entry. No damage makes that happen: somebody signed both, or one of them was made up for you.",
             effect: "The team is read-only here. What this browser has verified stays readable.",
             steps: [
                 step("Compare with a colleague", "Ask whether their browser shows the same last change."),
                 TELL,
-                KEEP,
+                step(
+                    "Keep the report and both links",
+                    "Each link names who signed it. Neither holds a secret, and both can be checked without this server.",
+                ),
             ],
         },
     },
@@ -146,8 +150,32 @@ const KINDS: readonly { of: (id: string) => boolean; words: Omit<RefusalWords, "
         words: {
             title: "We did not open this item",
             meaning: "The stored copy was damaged, or exchanged with another one.",
-            effect: "The other items of the vault are not concerned. Earlier revisions may still open.",
-            steps: [step("Open an earlier revision", "The item’s history lists them."), TELL, KEEP],
+            effect: "The other items of the vault are not concerned.",
+            steps: [
+                step(
+                    "Ask a colleague",
+                    "Whether the item opens in their browser. If it does, what they save anew opens here after you have locked and unlocked.",
+                ),
+                TELL,
+                KEEP,
+            ],
+        },
+    },
+    {
+        of: (id) => ITEMS.has(id),
+        words: {
+            title: "Something is missing, or in another’s place",
+            meaning:
+                "The server holds items back, shows older ones, or exchanged them; or its database was damaged.",
+            effect: "What was verified before stays readable here. Nothing is written where an item may be missing.",
+            steps: [
+                step(
+                    "Compare with a colleague",
+                    "Ask whether their list of the vault has more items, or newer ones.",
+                ),
+                TELL,
+                KEEP,
+            ],
         },
     },
     {

@@ -150,6 +150,8 @@ export interface Snapshot {
     kitSaved: boolean
     teams: TeamView[]
     refusals: Refusal[]
+    /** Teams that this account has followed and that the server does not show here: how many the person was not told of. */
+    withheld: number
     /** Links sent, answer unknown; or writes kept until the connection is back. */
     pending: number
     online: boolean
@@ -263,6 +265,8 @@ export interface Core {
     hearWords(team: Id, choice: number | null): Promise<Picked>
     /** A refusal, by its key, was shown to the person. */
     lookedAt(refusal: string): Promise<void>
+    /** The person has read that teams are not shown. */
+    toldOfWithheld(): Promise<void>
     removeMember(team: Id, member: Id): Promise<void>
     setRole(team: Id, member: Id, role: Role): Promise<void>
     grantVault(vault: Id, member: Id, right: Right): Promise<void>

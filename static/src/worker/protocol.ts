@@ -32,6 +32,7 @@ export const METHODS: { readonly [M in Method]: true } = {
     myComparison: true,
     hearWords: true,
     lookedAt: true,
+    toldOfWithheld: true,
     removeMember: true,
     setRole: true,
     grantVault: true,

@@ -311,6 +311,45 @@ describe("against a server that lies", { timeout: 60_000 }, () => {
         expect(told(other)).toEqual([["T7.sig", false]])
     })
 
+    /** Have a team not be there, or be there as one whose keys cannot be reached. */
+    const without = (device: Device, id: string, shut = false) =>
+        lie(
+            device,
+            (records) =>
+                records.filter(([kind, what]) => {
+                    if (kind === "team") return hex(what.team) !== id
+                    return !(what instanceof Uint8Array) || hex(what) !== vault
+                }),
+            (heads) => {
+                heads.teams = heads.teams.filter((head: Record[number]) => hex(head.team) !== id)
+                heads.vaults = heads.vaults.filter((head: Record[number]) => hex(head.team) !== id)
+                if (shut) heads.teams.push({ error: "kms_unavailable", team: unhex(id) })
+            },
+        )
+
+    it("tells a new browser that a team which its pins name is not shown", async () => {
+        without(fresh, team)
+        await fresh.signIn(ANA)
+        expect(fresh.snapshot.teams.map(({ id }) => id)).not.toContain(team)
+        expect(fresh.snapshot).toMatchObject({ withheld: 1, newBrowser: true, refusals: [] })
+        await fresh.core.toldOfWithheld()
+        expect(fresh.snapshot.withheld).toBe(0)
+        await fresh.core.lock()
+        await fresh.core.unlock(PASSWORD)
+        await fresh.core.syncNow()
+        expect(fresh.snapshot.withheld).toBe(0)
+
+        const other = new Device(url, folder)
+        without(other, team, true)
+        await other.signIn(ANA)
+        expect(other.snapshot).toMatchObject({ withheld: 0, kmsUnavailable: true })
+        other.transport.bend = null
+        await ana.core.saveItem(vault, null, 0, note("meanwhile"), body("more"))
+        await other.core.syncNow()
+        expect(other.snapshot).toMatchObject({ withheld: 0, kmsUnavailable: false })
+        expect(other.vault(vault).state).toBe("ready")
+    })
+
     it("keeps no note of what was looked at where something is frozen", async () => {
         await fresh.signIn(ANA)
         lie(

@@ -246,6 +246,9 @@ export class FakeCore implements Core {
     async lookedAt(): Promise<void> {
         return
     }
+    async toldOfWithheld(): Promise<void> {
+        this.#set({ withheld: 0 })
+    }
     async removeMember(team: Id, member: Id): Promise<void> {
         this.#team(team, (each) => ({
             ...each,

@@ -1,5 +1,5 @@
 /** States to begin in: what the pictures show. */
-import type { Kit, Snapshot } from "../../src/worker/api.ts"
+import type { Kit, MemberView, Refusal, Snapshot } from "../../src/worker/api.ts"
 import { asUnverified, hex, NOW, TEAM, VAULTS } from "./sample-team.ts"
 
 export function bare(phase: Snapshot["phase"]): Snapshot {
@@ -11,6 +11,7 @@ export function bare(phase: Snapshot["phase"]): Snapshot {
         kitSaved: true,
         teams: [],
         refusals: [],
+        withheld: 0,
         pending: 0,
         online: true,
         kmsUnavailable: false,
@@ -75,6 +76,7 @@ export const SCENES: Record<string, (snapshot: Snapshot) => Snapshot> = {
     notices: (snapshot) => ({
         ...snapshot,
         newBrowser: true,
+        withheld: 2,
         online: false,
         pending: 2,
         kmsUnavailable: true,
@@ -91,17 +93,66 @@ export const SCENES: Record<string, (snapshot: Snapshot) => Snapshot> = {
             },
         ],
     }),
-    refused: (snapshot) => ({
+    "by-mail": (snapshot) => ({
         ...snapshot,
-        refusals: [
-            {
-                ...{ key: "R7.hash", at: NOW, isLasting: false, isKnown: false },
-                id: "R7.hash",
-                team: TEAM,
-                vault: VAULTS.fleet,
-                item: hex(1003),
-                report: "vault head 40\nitem revision 4\nhash 3f0c…91ab",
-            },
-        ],
+        teams: snapshot.teams.map((team) =>
+            team.kind === "team"
+                ? { ...asUnverified(team, true), members: verifiedByLink(asUnverified(team, true).members) }
+                : team,
+        ),
     }),
+    differed: (snapshot) => ({
+        ...snapshot,
+        teams: snapshot.teams.map((team) => ({
+            ...team,
+            members: team.members.map((member) =>
+                member.name === "Ben Okafor" ? { ...member, verified: "token", differed: NOW } : member,
+            ),
+        })),
+    }),
+    refused: refusing({ id: "R7.hash", vault: VAULTS.fleet, item: hex(1003) }),
+    fork: refusing({ id: "T4.fork" }, { id: "T4.cut", vault: VAULTS.fleet }),
+    older: refusing({ id: "T4.older" }),
+    stranger: refusing({ id: "R13.team", team: hex(77) }),
+    person: refusing({ id: "T6.key" }),
+    key: refusing({ id: "T8.commit", vault: VAULTS.fleet }),
+    recipient: refusing({ id: "R1.recipient", vault: VAULTS.fleet }),
+    long: refusing(
+        { id: "T15.backdated", vault: VAULTS.fleet },
+        ...Array.from({ length: 24 }, (_, at) => ({
+            id: "R7.open",
+            vault: VAULTS.fleet,
+            item: hex(1000 + at),
+        })),
+    ),
+    standing: refusing({ id: "T7.sig", vault: VAULTS.fleet, isLasting: true, isKnown: true }),
+}
+
+function verifiedByLink(members: MemberView[]): MemberView[] {
+    return members.map((member) =>
+        member.me ? { ...member, verified: "token" as const, via: "link" as const } : member,
+    )
+}
+
+/** With refusals, each with a report as the core writes it. */
+function refusing(...refusals: (Pick<Refusal, "id"> & Partial<Refusal>)[]) {
+    return (snapshot: Snapshot): Snapshot => ({
+        ...snapshot,
+        refusals: refusals.map((refusal) => {
+            const place = { team: TEAM, vault: null, item: null, ...refusal }
+            const facts = {
+                refusal: refusal.id,
+                ...place,
+                seq: 41,
+                head: "3f0c91ab".repeat(8),
+                server_seq: 38,
+            }
+            return {
+                ...place,
+                ...{ key: Object.values(place).join("/"), at: NOW, isLasting: false, isKnown: false },
+                ...refusal,
+                report: JSON.stringify({ ...facts, server_head: "91ab3f0c".repeat(8) }, null, 2),
+            }
+        }),
+    })
 }

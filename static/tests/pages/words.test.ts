@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { expect, test } from "vitest"
 import { REFUSALS } from "../../src/chain/refusals.ts"
-import { asFailure, ERRORS, errorWords, waitWords } from "../../src/words/errors.ts"
+import { asFailure, ERRORS, errorWords, UNOPENED, waitWords } from "../../src/words/errors.ts"
 import { anyOf } from "../../src/words/names.ts"
 import { isWarning, NOTICES, noticeWords } from "../../src/words/notices.ts"
 import { refusalWords } from "../../src/words/refusals.ts"
@@ -51,7 +51,7 @@ test("no sentence begs, shouts or cheers", () => {
         const { title, seen, meaning, effect, steps } = refusalWords(id)
         return [title, seen, meaning, effect, ...steps.flatMap((step) => [step.title, step.text])]
     })
-    for (const sentence of [...Object.values(ERRORS), ...Object.values(NOTICES), ...refusals])
+    for (const sentence of [UNOPENED, ...Object.values(ERRORS), ...Object.values(NOTICES), ...refusals])
         expect(sentence).not.toMatch(/please|oops|successful|!/i)
 })
 
@@ -61,6 +61,15 @@ test("every refusal says what was seen and what to do; an unknown one too", () =
         expect(refusalWords(id).steps.some((step) => step.title.startsWith("Tell an owner"))).toBe(true)
     }
     expect(refusalWords("X99.new").seen).not.toBe("")
+})
+
+test("no refusal's title is its first sentence over again", () => {
+    const wordsOf = (text: string) => text.toLowerCase().match(/[a-z]+/g) ?? []
+    for (const id of Object.keys(REFUSALS)) {
+        const { title, seen } = refusalWords(id)
+        const said = new Set([...wordsOf(seen), "this"])
+        expect(wordsOf(title).filter((word) => !said.has(word)).length, id).toBeGreaterThan(1)
+    }
 })
 
 test("every refusal has its paragraph in the documentation, and no other is there", () => {
