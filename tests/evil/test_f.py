@@ -372,6 +372,7 @@ def test_F13_a_write_whose_answer_never_came(scene: Scene, lost: Bend) -> None:
     assert len(set(tries)) == 1
     team.catch_up()
     assert len(team.team.vaults[team.vault].links) == 4, "the name, two items, and this one once"
+    scene.no_leak(team)
     scene.recovers(team)
 
 
@@ -383,8 +384,9 @@ def test_F14_the_outer_key_is_replaced_meanwhile(scene: Scene) -> None:
     with scene.liar.lying("POST", CHANGES, lambda _sent, _ask: moved, times=1) as lie:
         scene.victim.writes(team.vault, f"During it {team.number}")
         assert lie.told == 1
-    first, second = [body["blobs"][0]["details"] for body in changes_sent(scene)[1:]]
-    assert first != second
+    first, second = [body["blobs"][0] for body in changes_sent(scene)[1:]]
+    for part in ("overview", "details"):
+        assert first[part][1:33] != second[part][1:33], "under a key of its own each time"
     scene.no_leak(team)
     scene.recovers(team, catch_up=True)
 
@@ -431,11 +433,14 @@ def test_F19_a_key_from_before_the_present_right(scene: Scene) -> None:
     team = scene.team(right="read")
     scene.honest(team)
     old = team.team.grant(team.founder, team.vault, team.victim)
-    team.team.vault_revoke(team.founder, team.vault, team.victim)
-    team.push(team.founder)
-    assert team.rotate(team.founder, team.vault).status_code == 201
-    team.team.vault_grant(team.founder, team.vault, team.victim, "read")
-    team.push(team.founder)
+    with scene.told(held_back(team)):
+        # Sealed under the epoch of the old key, and seen by nobody who had it.
+        team.write_items(team.vault, f"Unseen {team.number}")
+        team.team.vault_revoke(team.founder, team.vault, team.victim)
+        team.push(team.founder)
+        assert team.rotate(team.founder, team.vault).status_code == 201
+        team.team.vault_grant(team.founder, team.vault, team.victim, "read")
+        team.push(team.founder)
 
     def only_old(told: Record) -> None:
         told["grants"] = [{**cbor.loads(old), "opened": False, "vault": team.vault}]
@@ -448,6 +453,7 @@ def test_F19_a_key_from_before_the_present_right(scene: Scene) -> None:
         scene.victim.at(team.vault)
         waits = scene.victim.page.get_by_text("The key of this vault has not reached you yet")
         expect(waits).to_be_visible(timeout=SLOW)
+        expect(scene.victim.row(f"Unseen {team.number}")).to_have_count(0)
         scene.silent(team, begun)
     scene.recovers(team)
     scene.victim.sees(team.vault, f"Anew {team.number}")
@@ -614,7 +620,10 @@ def test_F29_a_stale_writer_after_a_reader_s_removal(scene: Scene) -> None:
     assert first["rotation"] is None
     assert bob.fp not in {cbor.loads(row["grant"])["to"] for row in last["rotation"]["grants"]}
     scene.no_leak(team)
-    scene.recovers(team, catch_up=True)
+    team.catch_up()
+    assert team.team.state.vaults[team.vault].epoch == 2
+    scene.recovers(team)
+    scene.victim.sees(team.vault, f"Not for Bob {team.number}")
 
 
 def test_F30_a_rotation_that_loses_one_race(scene: Scene) -> None:
@@ -633,6 +642,8 @@ def test_F30_a_rotation_that_loses_one_race(scene: Scene) -> None:
     first, last = (cbor.loads(cbor.loads(signed)["link"]) for signed in rotations)
     assert first["prev"] == last["prev"]
     assert first["body"]["dek_commit"] != last["body"]["dek_commit"]
+    given = {row["grant"] for body in changes_sent(scene)[2:] for row in body["rotation"]["grants"]}
+    assert {cbor.loads(grant)["to"] for grant in given} == {team.founder.fp, team.victim.fp}
     scene.no_leak(team)
     scene.recovers(team, catch_up=True)
 

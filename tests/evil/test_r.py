@@ -130,7 +130,26 @@ def test_R3_own_things_sealed_with_the_public_key(scene: Scene, part: str, refus
 
 
 def test_R4_a_flag_that_asks_for_escrow(scene: Scene) -> None:
+    """At an unlock it is refused; in a team's record and at a vault's making it decides nothing."""
     refuses_unlock(scene, "R17.bundle", lambda bundle: bundle.update(auto_recover=True))
+    team = scene.team()
+    flag = {"auto_recover": True, "recovery_key": os.urandom(32)}
+    flagged = rewritten(lambda values: [{**values[0], **flag}])
+    with (
+        scene.told(other_team(team.team.state.id, lambda record: record.update(flag))),
+        scene.liar.lying("POST", f"{team.path}links", flagged) as lie,
+    ):
+        scene.victim.create_vault(f"Escrow {team.number}")
+        scene.rounds(2)
+        assert lie.told == 1
+    sent = [each for each in scene.liar.sent[scene.begun :] if written([each], team.path)]
+    assert sent[0].path == f"{team.path}links"
+    # Until their own key is reported open, they may be given it again.
+    assert {each.path for each in sent[1:]} <= {f"{team.path}grants"}
+    grants = [cbor.loads(row["grant"]) for each in sent for row in each.value()["grants"]]
+    assert {grant["to"] for grant in grants} == {team.victim.fp}
+    scene.no_leak(team)
+    scene.recovers(team, catch_up=True)
 
 
 def test_R5_a_rotation_for_one_more(scene: Scene) -> None:
@@ -237,8 +256,12 @@ def test_R8_no_key_seals_twice(scene: Scene) -> None:
     tries = [each for each in scene.liar.sent[begun:] if each.path.endswith("/changes")]
     seals = [each.value()["blobs"][0][part] for each in tries for part in ("overview", "details")]
     assert len(tries) == 3
-    assert len({seal[1:33] for seal in seals}) == 6, "each has a salt, so a key, of its own"
     assert len({seal[65:] for seal in seals}) == 6
+    # Of the account's own things the pins are sealed anew with every write, under one key.
+    pins = [each.value()["blob"] for each in scene.liar.sent if each.path == "account/pins"]
+    assert len(pins) > 1
+    salts = [seal[1:33] for seal in {*seals, *pins}]
+    assert len(set(salts)) == len(salts), "each has a salt, so a key, of its own"
     scene.no_leak(team)
     scene.recovers(team, catch_up=True)
 
