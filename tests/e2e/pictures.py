@@ -329,7 +329,8 @@ def findings(page: Page) -> list[str]:
 TARGETS = "button, select, summary, a.btn, a.icon-btn, .nav a, .tabbar a, label.radio, .menu a"
 TOO_LOW = """(targets) => [...document.querySelectorAll(targets)].flatMap((each) => {
     const {width, height} = each.getBoundingClientRect()
-    if (width === 0 || height >= 43.5 || !each.checkVisibility({visibilityProperty: true})) return []
+    if (width === 0 || height >= 43.5) return []
+    if (!each.checkVisibility({visibilityProperty: true})) return []
     return [`${Math.round(height)} px: ${each.ariaLabel ?? each.textContent.trim()}`]
 })"""
 

@@ -194,7 +194,8 @@ def test_F6_guessing_by_the_first_two_messages(scene: Scene) -> None:
 
     with scene.liar.lying("POST", "unlock/start", rewritten(guess)):
         scene.victim.unlock()
-        expect(scene.victim.page.get_by_text("This password does not open your keys.")).to_be_visible(timeout=SLOW)
+        unopened = scene.victim.page.get_by_text("This password does not open your keys.")
+        expect(unopened).to_be_visible(timeout=SLOW)
     assert [each.path for each in scene.liar.sent[begun:]] == ["unlock/start"]
     scene.no_leak(team)
     scene.victim.enter()
