@@ -28,6 +28,7 @@ from sharing.services.joining import invite_create, invite_revoke, member_add, m
 from sharing.services.restoring import Companions, team_link_restore, vault_link_restore
 from vaults.access import require_member_and_kek
 from vaults.api import (
+    KIB,
     MIB,
     account_of,
     change_in,
@@ -94,8 +95,8 @@ DOORS: Final[dict[str, Door]] = {
 class LinksView(Endpoint):
     """Appending to a team chain."""
 
-    # A first change may carry many items; without one, cuts and acceptances stay far below.
-    max_body_bytes: ClassVar = 4 * MIB
+    # The largest link there may be, in JSON. A new vault's first change is the item that names it.
+    max_body_bytes: ClassVar = 512 * KIB
 
     @extend_schema(
         request=shapes.LinkIn,
@@ -249,6 +250,7 @@ class SyncView(Endpoint):
     """What is new, for the whole account."""
 
     renderer_classes = (CborSeqRenderer,)
+    # A cursor of 10,000 teams and 10,000 vaults, in CBOR.
     max_body_bytes: ClassVar = MIB
 
     @extend_schema(

@@ -33,7 +33,8 @@ from vaults.services.olds import OldIn, olds_store
 from vaults.services.teams import team_create
 from vaults.services.vaults import vaults_hold
 
-MIB: Final = 1024 * 1024  # bytes
+KIB: Final = 1024  # bytes
+MIB: Final = 1024 * KIB
 CHAIN_ERRORS: Final = ("not_found", "refused", "head_moved", "kms_unavailable")
 
 
@@ -95,7 +96,8 @@ class ChangesView(Endpoint):
 class GrantsView(Endpoint):
     """Handing DEKs to holders."""
 
-    max_body_bytes: ClassVar = MIB
+    # 1,000 grants of 330 bytes with their signatures, in JSON.
+    max_body_bytes: ClassVar = 576 * KIB
 
     @extend_schema(
         request=shapes.GrantsIn,
@@ -116,7 +118,8 @@ class GrantsView(Endpoint):
 class ReportsView(Endpoint):
     """What became of grants in their recipients' clients."""
 
-    max_body_bytes: ClassVar = MIB
+    # 2,000 of at most 120 bytes in JSON.
+    max_body_bytes: ClassVar = 256 * KIB
 
     @extend_schema(
         request=shapes.ReportsIn, responses={204: None, **problems("not_found", "kms_unavailable")}
@@ -134,7 +137,8 @@ class ReportsView(Endpoint):
 class OldsView(Endpoint):
     """Former DEKs under later ones."""
 
-    max_body_bytes: ClassVar = MIB
+    # 1,000 of at most 200 bytes in JSON.
+    max_body_bytes: ClassVar = 256 * KIB
 
     @extend_schema(
         request=shapes.OldsIn,
