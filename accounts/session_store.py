@@ -137,7 +137,9 @@ class SessionStore(SessionBase):
             values: list[Any] = [stored, self.get_expiry_date(), name]
             cursor.execute(_CREATE if create else _UPDATE, values)
             if cursor.rowcount != 1:
-                raise CreateError if create else UpdateError
+                if create:
+                    raise CreateError
+                raise UpdateError
         try:
             _copy(name, stored, self.get_expiry_age())
         except redis.RedisError:

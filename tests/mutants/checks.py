@@ -17,6 +17,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from django.contrib.sessions.backends.base import CreateError, UpdateError
 from rest_framework.exceptions import APIException
 
 from tests.mutants import switch
@@ -80,9 +81,10 @@ def _verdicts() -> tuple[type[BaseException], ...]:
     return (
         *(errors.Refused, errors.Waiting, errors.DecryptionError),
         importlib.import_module("vaults.crypto.cbor").CborError,
-        importlib.import_module("vaults.kms.base").KmsRefused,
+        importlib.import_module("vaults.kms.base").KmsUnavailable,
         importlib.import_module("accounts.errors").DomainError,
-        APIException,
+        importlib.import_module("sharing.services.cutting").CutRefused,
+        *(APIException, CreateError, UpdateError),
         ValueError,
     )
 

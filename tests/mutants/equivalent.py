@@ -45,8 +45,4 @@ EQUIVALENT: Final[dict[str, Behind]] = {
         "static/src/crypto/cbor.ts Reader.#argument T1.cbor #2",
         "a number of sixteen bytes or more is refused by the next check: not the shortest head",
     ),
-    "static/src/crypto/parts.ts checkPart R7.open": Behind(
-        "static/src/crypto/parts.ts unpadded R7.open",
-        "the next step throws on nothing, and everything it throws is the same refusal",
-    ),
 }

@@ -292,7 +292,12 @@ export function cutVerdict(team: TeamState, state: VaultState): Exclude<Verdict,
         if (error instanceof Refused) return "fork"
         throw error
     }
-    return (team.vaults.get(state.id)?.lastCut.n ?? 0) > state.seq ? "waiting" : "valid"
+    return awaitsCut(team, state) ? "waiting" : "valid"
+}
+
+/** Does a cut lie beyond the head? Then links are still to come: read, do not write. */
+export function awaitsCut(team: TeamState, state: VaultState): boolean {
+    return (team.vaults.get(state.id)?.lastCut.n ?? 0) > state.seq
 }
 
 export interface VaultFold {

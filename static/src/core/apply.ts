@@ -3,7 +3,7 @@
 import type { Verified } from "../chain/pins.ts"
 import type { RefusalId } from "../chain/refusals.ts"
 import { NONE, stepParsed, type TeamState } from "../chain/team.ts"
-import { cutVerdict, judgeCuts, step as stepVault } from "../chain/vault.ts"
+import { awaitsCut, judgeCuts, step as stepVault } from "../chain/vault.ts"
 import type { Bytes } from "../crypto/bytes.ts"
 import { equal, hex } from "../crypto/bytes.ts"
 import { need, Refused, Waiting } from "../crypto/errors.ts"
@@ -295,12 +295,12 @@ export class Applier {
 
     #judgeVault(vault: VaultBook): void {
         this.#guard(vault, () => {
-            const verdict = cutVerdict(vault.team.state, vault.state)
-            need(verdict !== "fork", "T4.cut")
+            judgeCuts(vault.team.state, vault.state)
+            const isCut = awaitsCut(vault.team.state, vault.state)
             // What was announced and did not fold refers to what is not here yet, or was not served: it waits too.
-            vault.isWaiting = verdict === "waiting" || vault.announced > vault.state.seq
+            vault.isWaiting = isCut || vault.announced > vault.state.seq
             // A vault that waits for a cut is behind its pin for a reason, and says so.
-            if (vault.right !== NONE && verdict !== "waiting") this.#checkPin(vault)
+            if (vault.right !== NONE && !isCut) this.#checkPin(vault)
         })
     }
 

@@ -3,6 +3,7 @@ import type { Bytes } from "../crypto/bytes.ts"
 import type { Value } from "../crypto/cbor.ts"
 import { decode, encode } from "../crypto/cbor.ts"
 import { Refused } from "../crypto/errors.ts"
+import { unpad } from "../crypto/parts.ts"
 import type { Details, Field, Overview } from "../worker/api.ts"
 import type { Answer } from "./wire.ts"
 import { asList, asMap, asText, asUint, orNull } from "./wire.ts"
@@ -72,6 +73,15 @@ export function writeDetails(details: Details, before: Part): Record<string, Val
 export function decodePart(text: Bytes): Part {
     try {
         return asMap(decode(text)) as Part
+    } catch {
+        throw new Refused("R7.open")
+    }
+}
+
+/** The overview inside what was opened, whole. @throws {Refused} `R7.open`. */
+export function overviewIn(padded: Bytes): Overview {
+    try {
+        return readOverview(asMap(decode(unpad(padded))))
     } catch {
         throw new Refused("R7.open")
     }

@@ -5,20 +5,10 @@
  */
 import type { Bytes } from "../crypto/bytes.ts"
 import { base64url, unbase64url } from "../crypto/bytes.ts"
-import { Refused } from "../crypto/errors.ts"
-import { SUITE } from "../crypto/keys.ts"
 import { CoreFailure } from "./failure.ts"
 
-/** How a password is stretched, by suite. The server names a suite; what it means is decided here. */
-const STRETCHING = {
-    [SUITE]: { "argon2id-custom": { memory: 65_536, iterations: 3, parallelism: 1 } }, // memory in KiB
-} as const
-
-/** @throws {Refused} `R10.kdf` for a suite that is not in the table. */
-function stretching(suite: number) {
-    if (suite !== SUITE) throw new Refused("R10.kdf")
-    return STRETCHING[SUITE]
-}
+/** How a password is stretched in suite 1. Nothing that the server says changes it: `R10.kdf` is the bundle's. */
+const STRETCHING = { "argon2id-custom": { memory: 65_536, iterations: 3, parallelism: 1 } } as const // memory in KiB
 
 async function library() {
     const opaque = await import("@serenity-kit/opaque")
@@ -54,7 +44,7 @@ export async function finishRegistration(password: string, begun: Begun, respons
         password,
         registrationResponse: base64url(response),
         clientRegistrationState: begun.state,
-        keyStretching: stretching(SUITE),
+        keyStretching: STRETCHING,
     })
     return {
         message: unbase64url(done.registrationRecord),
@@ -74,7 +64,7 @@ export async function finishLogin(password: string, begun: Begun, response: Byte
         password,
         loginResponse: base64url(response),
         clientLoginState: begun.state,
-        keyStretching: stretching(SUITE),
+        keyStretching: STRETCHING,
     })
     if (done === undefined) throw new CoreFailure("login_failed")
     return {

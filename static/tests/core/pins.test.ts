@@ -8,6 +8,7 @@ import { PinBook } from "../../src/core/pins.ts"
 import { MemoryStore } from "../../src/core/store.ts"
 import type { Method, Response, Transport } from "../../src/core/transport.ts"
 import { Server } from "../../src/core/transport.ts"
+import type { Bytes } from "../../src/crypto/bytes.ts"
 import { hex, random, utf8 } from "../../src/crypto/bytes.ts"
 import { decode, encode } from "../../src/crypto/cbor.ts"
 import { Amk, Keyring } from "../../src/crypto/keys.ts"
@@ -59,8 +60,12 @@ describe("pins", () => {
     })
 
     async function blobOf(counter: number, ...teams: ReturnType<typeof pin>[]) {
-        const map = new Map(teams.map((one) => [hex(one.team), one]))
-        const bytes = encodePins({ serverKey: me.serverKey, teams: map, vaults: new Map() })
+        return blobOn(me.serverKey, counter, teams)
+    }
+
+    async function blobOn(serverKey: Bytes, counter: number, pins: ReturnType<typeof pin>[]) {
+        const teams = new Map(pins.map((one) => [hex(one.team), one]))
+        const bytes = encodePins({ serverKey, teams, vaults: new Map() })
         return {
             counter,
             blob: await seal(me.amk, "coffret/pins/v1", { account: me.account, counter }, bytes),
@@ -120,6 +125,12 @@ describe("pins", () => {
         const { blob } = await blobOf(1, pin(1))
         const book = bookOn(new PinServer(), new MemoryStore(), 0)
         await expect(book.load({ counter: 2, blob })).rejects.toMatchObject({ refusal: "R17.bundle" })
+    })
+
+    it("of a browser that knew another server are a refusal", async () => {
+        const book = bookOn(new PinServer(), new MemoryStore(), 0)
+        const loading = book.load(await blobOn(random(32), 1, [pin(1)]))
+        await expect(loading).rejects.toMatchObject({ refusal: "A3.server_key" })
     })
 
     it("of another browser win once my chain reaches and contains both", async () => {

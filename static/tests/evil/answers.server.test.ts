@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, inject, it } from "vitest"
 import { MemoryStore } from "../../src/core/store.ts"
 import type { Response, Transport } from "../../src/core/transport.ts"
 import type { Bytes } from "../../src/crypto/bytes.ts"
-import { hex } from "../../src/crypto/bytes.ts"
+import { hex, random, utf8 } from "../../src/crypto/bytes.ts"
 import { decode } from "../../src/crypto/cbor.ts"
 import { cookieFetch, Device } from "../core/device.ts"
 import type { Account } from "./twin.ts"
@@ -119,6 +119,22 @@ describe("an answer of which one byte is another", { timeout: 120_000 }, () => {
         const { twin, strange } = await given("none", new Uint8Array())
         expect([strange, twin?.refusals, twin && shown(twin)]).toEqual([[], [], honest])
         expect([honest.rows.size, honest.keys.size]).toEqual([3, 2])
+    })
+
+    it("is told of if it stands in the way of keeping pins", async () => {
+        const twin = await Twin.over(new Replay(recorded, null), account)
+        const moved = {
+            status: 409,
+            headers: new Map(),
+            body: utf8(JSON.stringify({ code: "counter_moved" })),
+        }
+        twin.transport.lie = {
+            request: async ({ method, path }, send) =>
+                method === "PUT" && path === "account/pins" ? moved : send(),
+            answer: (path, value) => (path === "account/pins" ? { counter: 99, blob: random(200) } : value),
+        }
+        await twin.look()
+        expect(twin.refusals).toEqual(["R17.bundle"])
     })
 
     it.each(["GET account/pins", "sync teams,items", "sync links"])("in %s", async (question) => {

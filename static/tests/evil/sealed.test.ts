@@ -23,18 +23,18 @@ import { Server } from "../../src/core/transport.ts"
 import { View } from "../../src/core/view.ts"
 import type { Bytes } from "../../src/crypto/bytes.ts"
 import { hex, random, utf8 } from "../../src/crypto/bytes.ts"
-import { decode, encode } from "../../src/crypto/cbor.ts"
+import { encode } from "../../src/crypto/cbor.ts"
 import { Refused } from "../../src/crypto/errors.ts"
 import type { Dek } from "../../src/crypto/keys.ts"
 import { Amk, Auk } from "../../src/crypto/keys.ts"
-import { pad, partCommitment, revisionHash, sealPart } from "../../src/crypto/parts.ts"
 import { seal } from "../../src/crypto/seal.ts"
 import { sodiumReady } from "../../src/crypto/sodium.ts"
 import { sealAmk, sealKeyring, sealOldDek } from "../../src/crypto/wraps.ts"
 import type { Snapshot } from "../../src/worker/api.ts"
-import { Person, TeamBuilder, type VaultKit } from "../chains.ts"
+import { Person, TeamBuilder } from "../chains.ts"
 import { everyBend } from "./bending.ts"
-import { record } from "./orchard.ts"
+import type { Orchard } from "./orchard.ts"
+import { heldOf, orchard } from "./orchard.ts"
 
 async function refusalOf(job: () => Promise<unknown>): Promise<string> {
     try {
@@ -178,63 +178,13 @@ describe("an account", () => {
     })
 })
 
-/** A vault with two epochs and three items, as its owner's browser holds it. */
-async function orchard() {
-    const team = new TeamBuilder()
-    const olive = team.founder
-    const vault = team.createVault(olive)
-    const items = [random(16), random(16), random(16)] as const
-    const first = await write(team, vault, items[0], "one")
-    const dek = team.rotate(olive, vault)
-    const at = { team: team.id, vault: vault.bytes, epoch: 2 }
-    const old = await sealOldDek(dek, at, vault.deks[0] as Dek, 1)
-    const second = await write(team, vault, items[1], "two")
-    const third = await write(team, vault, items[0], "one more")
-    return { team, olive, vault, items, old, written: [first, second, third] }
-}
-
-async function write(team: TeamBuilder, vault: VaultKit, item: Bytes, title: string) {
-    const { founder } = team
-    const epoch = vault.deks.length
-    const revision = vault.state.revisionOf(hex(item)) + 1
-    const parts = {
-        overview: pad(encode({ type: "note", title, tags: [], trash: null, v: 1 })),
-        details: pad(encode({ fields: [], note: `${title}, in full`, v: 1 })),
-    }
-    const [o, d] = [partCommitment("overview", parts.overview), partCommitment("details", parts.details)]
-    team.change(founder, vault, [[item, revision, revisionHash(o, d)]])
-    const place = { author: founder.member, epoch, item, revision, team: team.id, vault: vault.bytes }
-    const dek = vault.deks[epoch - 1] as Dek
-    return {
-        ...{ item, revision, epoch, author: founder.member, c_details: d },
-        overview: await sealPart(dek, { ...place, part: "overview" }, parts.overview),
-        details: await sealPart(dek, { ...place, part: "details" }, parts.details),
-    }
-}
-
 describe("a vault", () => {
-    let made: Awaited<ReturnType<typeof orchard>>
+    let made: Orchard
     beforeAll(async () => {
         made = await orchard()
     })
 
-    /** What a browser holds after the chains; keys come by grants and `old` seals as always. */
-    async function bookOf(old: Bytes = made.old, grants = [2]) {
-        const { team, olive, vault } = made
-        const books = new Books()
-        const book = new TeamBook(team.state, hex(olive.account))
-        books.teams.set(book.id, book)
-        const held = book.vault(vault.id)
-        if (held === undefined) throw new Error("no vault")
-        held.state = vault.state
-        const rows = grants.map((epoch) => ({
-            ...(decode(team.grant(olive, olive, vault, epoch)) as { grant: Bytes; sig: Bytes }),
-            ...{ vault: vault.id, opened: true },
-        }))
-        book.takeExtras({ ...record(), grants: rows, olds: [{ vault: vault.id, from: 1, to: 2, blob: old }] })
-        await fillRings(books, book, olive.keyring)
-        return { books, held }
-    }
+    const bookOf = () => heldOf(made)
 
     it("takes no older key from a seal with any bit changed, at any other length, or of another place", async () => {
         const { books, held } = await bookOf()
