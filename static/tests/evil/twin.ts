@@ -74,9 +74,12 @@ export class Twin {
         const store = browser.store === undefined ? new MemoryStore() : await copyOf(browser.store)
         const server = new Server(transport)
         await server.call("GET", "session")
+        const settings = (await server
+            .call("GET", "account/settings")
+            .catch(() => null)) as Bundle["settings"]
         transport.lie = browser.lie ?? null
         transport.sent.length = 0
-        const bundle = await bundleOf(server, account.me)
+        const bundle = { ...(await bundleOf(server, account.me)), settings }
         const heard = new Heard()
         const parts = {
             ...{
