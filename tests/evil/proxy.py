@@ -28,6 +28,9 @@ API = "/api/v1/"
 TIMEOUT_SECONDS = 60
 # Of one connection, not of the message.
 HOP = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+# Paths that rules are made for.
+CHANGES = "teams/.*/vaults/.*/changes"
+ITEM = "teams/.*/vaults/.*/items/.*"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
+from typing import Any
 from uuid import UUID
 
 from playwright.sync_api import Browser, BrowserContext
@@ -200,3 +201,9 @@ class Scene:
             yield there
         finally:
             context.close()
+
+
+def changes_sent(scene: Scene) -> list[Any]:
+    """The bodies of all changes of this case, in their order."""
+    sent = scene.liar.sent[scene.begun :]
+    return [each.value() for each in sent if each.path.endswith("/changes")]

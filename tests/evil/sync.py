@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.evil.proxy import Answer, Ask, Bend, Sent
+from tests.evil.team import Team
 from vaults.crypto import cbor
 
 Record = dict[str, Any]
@@ -159,5 +160,27 @@ def stirred(team: bytes) -> Change:
         for record in (tale.team_head(team), tale.team(team)):
             if record is not None:
                 record["stir"] += 1_000_000
+
+    return change
+
+
+def held_back(team: Team) -> Change:
+    """From now on the server shows this team, and none of its vaults, as they are now."""
+    now = team.own_heads()
+
+    def is_of_vault(record: list[Any]) -> bool:
+        if record[0] == "vault":
+            return record[1]["vault"] in now
+        return record[0] in {"items", "links"} and record[1] in now
+
+    def change(tale: Tale) -> None:
+        record = tale.team(team.team.state.id)
+        if record is not None:
+            record.update({"links": [], "pending": []})
+        for chain, (seq, head) in now.items():
+            for row in (tale.team_head(chain), tale.team(chain), tale.vault_head(chain)):
+                if row is not None:
+                    row.update({"seq": seq, "hash": head})
+        tale.records[:] = [each for each in tale.records if not is_of_vault(each)]
 
     return change
