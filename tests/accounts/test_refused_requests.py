@@ -11,6 +11,8 @@ from uuid import uuid4
 import opaque_ke_py as opaque
 import pytest
 from allauth.account.stages import LoginStage
+from django.conf import settings
+from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from rest_framework.exceptions import ParseError
@@ -22,6 +24,7 @@ from accounts.login import points_of
 from accounts.models import AmkWrap, OpaqueRecord, User
 from accounts.opaque import LoginRefused, ServerKeys
 from accounts.password import password_finish
+from accounts.session_store import SessionStore
 from accounts.signup import Wrap
 from accounts.tickets import TicketGone, ticket_issue, ticket_take
 from accounts.unlock import _same
@@ -180,3 +183,14 @@ def test_a_first_message_of_another_size() -> None:
 def test_json_that_is_none(body: bytes) -> None:
     with pytest.raises(ParseError):
         WireJsonParser().parse(BytesIO(body))
+
+
+def test_a_session_is_written_once_and_not_after_its_end(ana: Person) -> None:
+    key = ana.api.client.cookies[settings.SESSION_COOKIE_NAME].value
+    late = SessionStore(key)
+    late["seen"] = True
+    with pytest.raises(CreateError):
+        SessionStore(key).save(must_create=True)
+    ana.api("DELETE", "session")
+    with pytest.raises(UpdateError):
+        late.save()

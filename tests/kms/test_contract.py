@@ -241,6 +241,13 @@ class TestKeyFile:
         made = LocalKms(path, KeptJournal()).mac(key_id="login", message=b"seed")
         assert made.mac == hmac.new(material, b"seed", hashlib.sha512).digest()
 
+    def test_a_key_that_is_not_in_it_is_unavailable(self, path):
+        kms = LocalKms(path, KeptJournal())
+        with pytest.raises(KmsUnavailable, match="NotFoundException"):
+            kms.mac(key_id="none", message=b"m")
+        with pytest.raises(KmsUnavailable, match="NotFoundException"):
+            set_key_disabled(path, "none", disabled=True)
+
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
     def test_a_file_open_to_others_is_not_used(self, path, mode):
         path.chmod(mode)
