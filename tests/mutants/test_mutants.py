@@ -1,8 +1,10 @@
 """The machine behind `./dev mutants`: it forgets no check, and a check that is gone is noticed."""
 
+import ast
 import importlib
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import vaults.crypto
 from tests.crypto.test_vectors import CLIENTS_ONLY
 from tests.mutants import switch
 from tests.mutants.__main__ import main
-from tests.mutants.checks import Check, all_checks
+from tests.mutants.checks import APPS, ROOT, Check, all_checks
 
 SPEC = Path(vaults.crypto.__file__).with_name("SPEC.md")
 ID = re.compile(r"[A-Z]\d+\.\w+")
@@ -44,6 +46,33 @@ def test_every_refusal_of_the_folds_has_its_own_id(checks: list[Check]):
     ]
 
     assert nameless == []
+
+
+def test_no_refusal_is_named_but_at_a_check():
+    """Else there is a way to refuse that is never switched off. To compare with an id is none."""
+    elsewhere = {
+        (path.relative_to(ROOT).as_posix(), node.value)
+        for app in APPS
+        for path in (ROOT / app).rglob("*.py")
+        for node in _ids_beside_checks(ast.parse(path.read_bytes()))
+    }
+
+    assert elsewhere == {
+        ("accounts/schema.py", "T2.role"),  # an example in the description
+        ("vaults/crypto/errors.py", "R16.open"),  # what every `DecryptionError` says
+    }
+
+
+def _ids_beside_checks(tree: ast.Module) -> Iterator[ast.Constant]:
+    above = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            call = above[node]
+            raised = isinstance(call, ast.Call) and isinstance(above[call], ast.Raise)
+            needed = isinstance(call, ast.Call) and ast.unparse(call.func) == "need"
+            told = raised or needed or isinstance(call, ast.Compare)
+            if ID.fullmatch(node.value) and not told:
+                yield node
 
 
 def test_a_check_that_is_off_lets_pass_and_is_noted():
