@@ -25,5 +25,5 @@ export function lie<L extends Line>(
     name: keyof (typeof LINES)[L] & string,
     run: (refusal: RefusalId) => Promise<void>,
 ): void {
-    it(`${line}: ${name}`, () => run(LINES[line][name] as RefusalId), 30_000)
+    it(`${line}: ${name}`, () => run(LINES[line][name] as RefusalId), 60_000)
 }

@@ -52,7 +52,7 @@ const nothing = new View(
 )
 
 // Thousands of seals are opened one by one.
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 300_000 })
 beforeAll(sodiumReady)
 
 describe("an account", () => {
