@@ -32,6 +32,8 @@ export interface Row {
 export interface Fork {
     readonly seq: number
     readonly theirs: Bytes | null
+    /** A link of mine that the server said it took, while another stands in its place. */
+    readonly mine?: Bytes
 }
 
 /** What stands of a chain that this client refused, or which is behind. */

@@ -106,9 +106,9 @@ async function sealed(dek: Dek, place: Parameters<typeof sealPart>[1], padded: B
     }
 }
 
-/** Put what I wrote, and what was accepted, into the books. */
+/** Put what I wrote, and what the server says it took, into the books. @throws as {@link foldMineVault}. */
 export function takeMine(context: Context, vault: VaultBook, change: Change): void {
-    if (!foldMineVault(vault, change.link)) return
+    foldMineVault(context, vault, change.link)
     const shown: Row[] = []
     const gone: string[] = []
     for (const { item, row } of change.outcomes) {

@@ -16,6 +16,7 @@ import type {
     Role,
     SaveResult,
     Snapshot,
+    Written,
 } from "../worker/api.ts"
 import type { Opened } from "./account.ts"
 import { Accounts } from "./account.ts"
@@ -319,8 +320,8 @@ export class CoffretCore implements Core {
         await members.revokeVault(this.#context(), vault, member)
     }
 
-    async rotateVault(vault: string): Promise<void> {
-        await rotateVault(this.#context(), vault)
+    async rotateVault(vault: string): Promise<Written> {
+        return rotateVault(this.#context(), vault)
     }
 
     async openItem(
@@ -347,30 +348,25 @@ export class CoffretCore implements Core {
         base: number,
         overview: Overview,
         details: Details,
+        draft: string | null = null,
     ): Promise<SaveResult> {
-        const context = this.#context()
-        const drafts = (await listDrafts(context.shelf)).filter(
-            (draft) => draft.vault === vault && draft.item === item,
-        )
-        // Two new items may be drafted at once: then the page drops the right one itself.
-        const draft = drafts.length === 1 ? (drafts[0]?.id ?? null) : null
-        return saveItem(context, vault, item, base, overview, details, draft)
+        return saveItem(this.#context(), vault, item, base, overview, details, draft)
     }
 
     async importItems(vault: string, entries: NewItem[]): Promise<ImportResult> {
         return importItems(this.#context(), vault, entries)
     }
 
-    async trashItem(vault: string, item: string): Promise<void> {
-        await setTrash(this.#context(), vault, item, this.#around.clock.now())
+    async trashItem(vault: string, item: string): Promise<Written> {
+        return setTrash(this.#context(), vault, item, this.#around.clock.now())
     }
 
-    async restoreItem(vault: string, item: string): Promise<void> {
-        await setTrash(this.#context(), vault, item, null)
+    async restoreItem(vault: string, item: string): Promise<Written> {
+        return setTrash(this.#context(), vault, item, null)
     }
 
-    async purgeItem(vault: string, item: string): Promise<void> {
-        await purgeItem(this.#context(), vault, item)
+    async purgeItem(vault: string, item: string): Promise<Written> {
+        return purgeItem(this.#context(), vault, item)
     }
 
     async putDraft(draft: Draft): Promise<void> {
@@ -378,7 +374,8 @@ export class CoffretCore implements Core {
     }
 
     async drafts(): Promise<Draft[]> {
-        return listDrafts(this.#context().shelf)
+        const { shelf, outbox } = this.#context()
+        return (await listDrafts(shelf)).filter(({ id }) => !outbox.drafts.has(id))
     }
 
     async dropDraft(id: string): Promise<void> {

@@ -1,4 +1,5 @@
 /** Drafts: what a person typed and has not saved. Sealed on the device; they survive lock, reload, conflict, lost network. */
+import type { Value } from "../crypto/cbor.ts"
 import type { Details, Draft, Overview } from "../worker/api.ts"
 import { ensure } from "./failure.ts"
 import { readDetails, readOverview, writeDetails, writeOverview } from "./items.ts"
@@ -9,7 +10,11 @@ const ID = /^[0-9a-f]{32}$/
 
 export async function putDraft(shelf: Shelf, draft: Draft): Promise<void> {
     ensure(ID.test(draft.id), "invalid")
-    await shelf.put("draft", draft.id, {
+    await shelf.put("draft", draft.id, draftValue(draft))
+}
+
+export function draftValue(draft: Draft): Record<string, Value> {
+    return {
         vault: draft.vault,
         item: draft.item,
         base: draft.base,
@@ -17,7 +22,7 @@ export async function putDraft(shelf: Shelf, draft: Draft): Promise<void> {
         details: writeDetails(draft.details, {}),
         at: draft.at,
         v: 1,
-    })
+    }
 }
 
 /** The newest first. */
@@ -31,7 +36,7 @@ export async function dropDraft(shelf: Shelf, id: string): Promise<void> {
     await shelf.delete("draft", id)
 }
 
-function readDraft(id: string, value: unknown): Draft {
+export function readDraft(id: string, value: unknown): Draft {
     const fields = asMap(value)
     return {
         id,

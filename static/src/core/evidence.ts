@@ -20,6 +20,7 @@ type Source =
     | "pinned by this account"
     | "shown by the server"
     | "cut by the team"
+    | "signed here, and accepted by the server's word"
 
 interface Shown {
     readonly source: Source
@@ -73,6 +74,10 @@ async function served(context: Context, team: TeamBook, book: TeamBook | VaultBo
     const signed = fork.theirs ?? (await fetched(context, book, fork.seq).catch(() => null))
     const shown: Shown[] = []
     if (signed !== null) shown.push({ source: "shown by the server", chain, hash: sha256(signed), signed })
+    if (fork.mine !== undefined) {
+        const source = "signed here, and accepted by the server's word"
+        shown.push({ source, chain, hash: sha256(fork.mine), signed: fork.mine })
+    }
     if (book.refusal === "T4.cut" && book instanceof VaultBook) {
         const cut = team.state.vaults.get(book.id)?.lastCut
         if (cut !== undefined)

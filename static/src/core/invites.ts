@@ -33,10 +33,10 @@ export async function invite(
     via: "link" | "mail",
 ): Promise<{ url: string }> {
     ensure(Number.isInteger(days) && days >= 1 && days <= MAX_DAYS, "invalid")
-    const t = random(32)
+    // Drawn once for all attempts: a secret opens one invitation, since the chain takes an id once.
+    const [t, id] = [random(32), random(16)]
     const address = commitTo("email", email.trim().toLowerCase())
     const link = await sendTeamLink(context, team, "invite", async (book) => {
-        const id = random(16)
         const key = await inviteKey(t, book.state.id, id)
         const given = vaults.map(({ vault, right }) => ({ right, vault: unhex(vault) }))
         const body = {

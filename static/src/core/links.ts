@@ -3,7 +3,7 @@ import { restoreTeam, serialiseTeam, stepParsed } from "../chain/team.ts"
 import { cutVerdict, step as stepVault } from "../chain/vault.ts"
 import type { Bodies, Cut, TeamType } from "../crypto/bodies.ts"
 import type { Bytes } from "../crypto/bytes.ts"
-import { unhex } from "../crypto/bytes.ts"
+import { hex, unhex } from "../crypto/bytes.ts"
 import type { Value } from "../crypto/cbor.ts"
 import { decode } from "../crypto/cbor.ts"
 import { Refused } from "../crypto/errors.ts"
@@ -15,7 +15,7 @@ import { sealOldDek } from "../crypto/wraps.ts"
 import type { TeamBook, VaultBook } from "./books.ts"
 import { breathe } from "./clock.ts"
 import type { Context } from "./context.ts"
-import { CoreFailure, ensure, Place } from "./failure.ts"
+import { CoreFailure, ensure, Place, RefusedThere } from "./failure.ts"
 import { uuid } from "./ids.ts"
 import type { Mark } from "./outbox.ts"
 import { placeOf } from "./ring.ts"
@@ -199,27 +199,54 @@ async function grantsToHolders(
     return grants
 }
 
-/** Fold my own accepted team link. False if something else came between: the next sync brings both. */
-export function foldMine(team: TeamBook, link: TeamLink): boolean {
-    if (team.state.seq >= link.seq) return team.state.hashes.is(link.seq, link.hash)
-    if (team.state.seq + 1 !== link.seq) return false
+/**
+ * Fold my own team link, which the server says it took. Its answer counts for nothing if another link stands there.
+ *
+ * @throws {RefusedThere} `T4.fork`, and the team is frozen: the server has said two things of one place.
+ * @throws {CoreFailure} `frozen` if the team was refused meanwhile.
+ */
+export function foldMine({ books }: Context, team: TeamBook, link: TeamLink): void {
+    const place = new Place(team.id)
+    if (team.state.hashes.is(link.seq, link.hash)) return
+    if (team.refusal !== null) throw frozen(team, place)
+    if (team.state.seq + 1 !== link.seq) {
+        team.fork = { seq: link.seq, theirs: null, mine: link.signed }
+        books.freezeTeam(team, "T4.fork", { answered_seq: link.seq, answered_head: hex(link.hash) })
+        throw new RefusedThere("T4.fork", place)
+    }
     stepParsed(team.state, link)
     team.isDirty = true
     // Who waits for a key now follows from this link, so the server's lists are asked for again.
     team.extras = { ...team.extras, stir: -1 }
-    return true
 }
 
-/** The same for a vault link. */
-export function foldMineVault(vault: VaultBook, link: Parsed<"change">): boolean {
-    const { state } = vault
-    if (state.seq >= link.seq) return state.columns.hashes.is(link.seq, link.hash)
-    if (state.seq + 1 !== link.seq) return false
+/**
+ * The same for a vault link.
+ *
+ * @throws {Waiting} what it refers to is not here yet.
+ */
+export function foldMineVault({ books }: Context, vault: VaultBook, link: Parsed<"change">): void {
+    const { state, team } = vault
+    const place = new Place(team.id, vault.id)
+    if (state.columns.hashes.is(link.seq, link.hash)) return
+    if (team.refusal !== null) throw frozen(team, new Place(team.id))
+    if (vault.refusal !== null) throw frozen(vault, place)
+    if (state.seq + 1 !== link.seq) {
+        vault.fork = { seq: link.seq, theirs: null, mine: link.signed }
+        books.freezeVault(vault, "T4.fork", { answered_seq: link.seq, answered_head: hex(link.hash) })
+        throw new RefusedThere("T4.fork", place)
+    }
     const wasServed = vault.served === state.seq
-    stepVault(vault.team.state, state, link.signed)
+    try {
+        stepVault(team.state, state, link.signed)
+    } catch (error) {
+        if (!(error instanceof Refused)) throw error
+        // The team went on meanwhile, and in its log my link cannot stand where the server says that it stands.
+        books.freezeVault(vault, error.refusal, { answered_seq: link.seq, answered_head: hex(link.hash) })
+        throw new RefusedThere(error.refusal, place)
+    }
     if (wasServed) vault.served = link.seq
     vault.isDirty = true
-    return true
 }
 
 export function teamPath(team: TeamBook, rest: string): string {

@@ -1,4 +1,5 @@
 /** Teams, vaults, roles and rights: the team links that a person asks for. */
+import type { Invite } from "../chain/team.ts"
 import { restoreTeam, serialiseTeam, stepParsed } from "../chain/team.ts"
 import type { Bodies, TeamType } from "../crypto/bodies.ts"
 import type { Bytes } from "../crypto/bytes.ts"
@@ -56,8 +57,9 @@ export interface Making<T extends Later> {
 /**
  * Make, send and fold one team link.
  *
- * @returns the accepted link; null if its answer is unknown.
+ * @returns the link, which stands in my fold; null if its answer is unknown.
  * @throws {CoreFailure} `no_right` with the rule that forbids it, and the server's.
+ * @throws {RefusedThere} `T4.fork` if the server says that it took what is not in the chain.
  */
 export async function sendTeamLink<T extends Later>(
     context: Context,
@@ -66,33 +68,46 @@ export async function sendTeamLink<T extends Later>(
     make: (team: TeamBook) => Making<T> | Promise<Making<T>>,
 ): Promise<Parsed<T> | null> {
     return context.writes.run(teamIdHex, async () => {
-        let last: { link: Parsed<T>; making: Making<T>; change: Change | null } | null = null
+        let taken: Parsed<T> | null = null
+        let cut: readonly string[] = []
         let attempts = 0
         const build = async (): Promise<Shipment> => {
             const team = requireTeam(context, teamIdHex)
             const making = await make(team)
+            cut = making.cut ?? []
             const link = nextTeamLink(context, team, type, making.body)
             const ride = making.ride === undefined ? null : await making.ride(link)
-            last = { link, making, change: ride?.change ?? null }
-            return shipmentOf(team, last, ride?.grants ?? [])
+            const made = { link, making, change: ride?.change ?? null }
+            const take = async (): Promise<void> => {
+                await accept(context, teamIdHex, made)
+                taken = link
+            }
+            return shipmentOf(team, made, ride?.grants ?? [], take)
         }
         const again = async (): Promise<void> => {
             attempts++
-            const cut = last?.making.cut ?? []
             if (attempts === HOLD_AFTER && cut.length > 0) await hold(context, teamIdHex, cut)
             await context.sync()
         }
-        const sent = await context.outbox.send(build, again)
-        if (sent.result === "pending" || last === null) return null
-        await accept(context, teamIdHex, last)
-        return (last as { link: Parsed<T> }).link
+        // Folds stand still while it is made.
+        const sent = await context.outbox.send(() => context.state.run(build), again)
+        if (sent === "done") await context.written()
+        return taken as Parsed<T> | null
     })
+}
+
+/** A team link as it was made, with the change that rides along. */
+interface Made<T extends Later> {
+    readonly link: Parsed<T>
+    readonly making: Making<T>
+    readonly change: Change | null
 }
 
 function shipmentOf<T extends Later>(
     team: TeamBook,
-    { link, making, change }: { link: Parsed<T>; making: Making<T>; change: Change | null },
+    { link, making, change }: Made<T>,
     grants: Value[],
+    take: () => Promise<void>,
 ): Shipment {
     const openings = (making.openings ?? []).map(openingValue)
     const rider = change === null ? null : { link: change.link.signed, blobs: change.blobs }
@@ -103,23 +118,28 @@ function shipmentOf<T extends Later>(
         body: { link: link.signed, openings, grants, change: rider },
         marks,
         draft: null,
+        typed: [],
+        take,
     }
 }
 
 async function accept<T extends Later>(
     context: Context,
     id: string,
-    { link, making, change }: { link: Parsed<T>; making: Making<T>; change: Change | null },
+    { link, making, change }: Made<T>,
 ): Promise<void> {
-    const team = requireTeam(context, id)
-    await context.state.run(async () => {
-        if (!foldMine(team, link as unknown as TeamLink)) return
-        team.takeOpenings(making.openings ?? [])
-        const vault = change === null ? undefined : team.vault(hex(change.link.chain))
-        if (vault !== undefined && change !== null) takeMine(context, vault, change)
-    })
-    context.view.changed()
-    await context.written()
+    try {
+        await context.state.run(async () => {
+            const team = context.books.teams.get(id)
+            ensure(team !== undefined, "locked")
+            foldMine(context, team, link as unknown as TeamLink)
+            team.takeOpenings(making.openings ?? [])
+            const vault = change === null ? undefined : team.vault(hex(change.link.chain))
+            if (vault !== undefined && change !== null) takeMine(context, vault, change)
+        })
+    } finally {
+        context.view.changed()
+    }
 }
 
 /** Ask busy vaults to stand still for ten seconds. Once a minute; without it the next attempt may lose again. */
@@ -170,35 +190,34 @@ export async function createTeam(
     const id = hex(teamId(link.link))
     const openings = [own.opening, email.opening, called.opening]
     const body = { link: link.signed, openings: openings.map(openingValue) }
-    const shipment = { path: "teams", body, marks: [markOf(id, link)], draft: null }
+    const take = (): Promise<void> =>
+        context.state.run(async () => {
+            if (context.books.teams.has(id)) return
+            const team = new TeamBook(stepParsed(null, link), hex(me.account))
+            team.isDirty = true
+            team.takeOpenings(openings)
+            context.books.teams.set(id, team)
+        })
+    const shipment = { path: "teams", body, marks: [markOf(id, link)], draft: null, typed: [], take }
     const sent = await context.outbox.send(async () => shipment, context.sync)
-    if (sent.result === "pending") throw new CoreFailure("offline")
-    await context.state.run(async () => {
-        if (context.books.teams.has(id)) return
-        const team = new TeamBook(stepParsed(null, link), hex(me.account))
-        team.isDirty = true
-        team.takeOpenings(openings)
-        context.books.teams.set(id, team)
-    })
+    if (sent === "pending") throw new CoreFailure("offline")
     await context.written()
     return id
 }
 
 /** Create a vault: its link, my own grant and the item that names it, in one request. */
 export async function createVault(context: Context, teamIdHex: string, name: string): Promise<string> {
-    let made: { dek: Dek; vault: Bytes } | null = null
+    // Drawn once for all attempts: the chain takes an id once, whatever the server says of the first.
+    const vault = uuid7(context.clock.now())
+    const dek = Dek.generate()
     const link = await sendTeamLink(context, teamIdHex, "vault_create", (team) => {
-        const vault = uuid7(context.clock.now())
-        const dek = Dek.generate()
-        made = { dek, vault }
         const place = { team: team.state.id, vault, epoch: 1 }
         return {
             body: { dek_commit: dekCommit(dek, place), epoch: 1, vault },
             ride: (created) => rideAlong(context, team, dek, created, name),
         }
     })
-    if (link === null || made === null) throw new CoreFailure("offline")
-    const { dek, vault } = made as { dek: Dek; vault: Bytes }
+    if (link === null) throw new CoreFailure("offline")
     const book = context.books.vault(hex(vault))
     // My own grant comes with the next sync and is checked like any other; until then this is the key that I drew.
     if (book !== undefined && !book.ring.has(1)) book.ring.set(1, dek)
@@ -243,12 +262,29 @@ export async function definite<T extends Later>(sent: Promise<Parsed<T> | null>)
     return link
 }
 
+/**
+ * Take a member out, or leave. Invitations for their address that are still open are taken back first: by one of them
+ * they could come back, and any administrator's client would let them in.
+ */
 export async function removeMember(context: Context, teamIdHex: string, member: string): Promise<void> {
+    for (const { hash } of openInvitesOf(requireTeam(context, teamIdHex), member))
+        await revokeInvite(context, teamIdHex, hash)
     const sent = sendTeamLink(context, teamIdHex, "remove_member", (team) => {
         const cut = heldBy(team, member)
         return { body: { cut: cutsOver(context, team, cut), member: unhex(member) }, cut }
     })
     await definite(sent)
+}
+
+/** None for myself: whoever leaves may have been asked to come back. */
+function openInvitesOf(team: TeamBook, member: string): Invite[] {
+    const { me, state } = team
+    const found = state.presentAt(member)
+    if (found === undefined || found.id === me?.id) return []
+    const address = team.textOf(found.profile.email)
+    return [...state.invites.values()].filter(
+        (invite) => invite.state === "open" && address !== null && team.textOf(invite.email) === address,
+    )
 }
 
 export async function setRole(

@@ -29,6 +29,7 @@ import type { Settings } from "./settings.ts"
 import { loadSettings, settingsOf } from "./settings.ts"
 import { Shelf } from "./shelf.ts"
 import { spokenFingerprint, spokenIfKnown } from "./spoken.ts"
+import { foldsOf } from "./standing.ts"
 import type { Store } from "./store.ts"
 import { whileOpen } from "./store.ts"
 import { Sync } from "./sync.ts"
@@ -87,7 +88,7 @@ export class Session {
         const pins = new PinBook(server, store, me, verdictsOf(books))
         const shelf = new Shelf(store, me)
         const kept = new Kept(shelf, clock)
-        const outbox = new Outbox(server, shelf, clock, (chain, seq) => books.hashAt(chain, seq), kept)
+        const outbox = new Outbox(server, shelf, clock, foldsOf(books), kept)
         const state = new Mutex()
         const applier = new Applier(books, me, pins, view, kept)
         this.#parts = parts
@@ -239,12 +240,12 @@ export class Session {
     async #flush(): Promise<void> {
         const { outbox, shelf, view } = this.context
         if (outbox.pending === 0) return
-        const outcomes = await outbox.flush()
-        for (const { result, draft } of outcomes) {
+        const outcomes = await outbox.flush(() => this.#round())
+        for (const { result, draft, isDraft } of outcomes) {
             if (result === "done" && draft !== null) await dropDraft(shelf, draft)
-            view.notice(result === "done" ? "sent" : "draft_kept")
+            view.notice(result === "done" ? "sent" : isDraft ? "draft_kept" : "not_written")
         }
-        if (outcomes.length > 0) await this.#round()
+        if (outcomes.length > 0) view.changed()
     }
 
     /** A personal team with one vault, made at the first unlock of an account. */

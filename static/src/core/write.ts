@@ -2,8 +2,8 @@
  * Writing items (design 3, 4, 9): blobs and the vault link in one request. If a holder left since the last change of
  * key, the same request changes the key first, for the holders of the fold and nobody else.
  */
-import { hex } from "../crypto/bytes.ts"
-import type { Details, ImportResult, NewItem, Overview, SaveResult } from "../worker/api.ts"
+import { hex, random } from "../crypto/bytes.ts"
+import type { Details, Draft, ImportResult, NewItem, Overview, SaveResult, Written } from "../worker/api.ts"
 import type { VaultBook } from "./books.ts"
 import type { Change, Content, Edit, Ground } from "./change.ts"
 import { makeChange, takeMine } from "./change.ts"
@@ -34,47 +34,60 @@ interface Based extends Edit {
 /** An item was changed by somebody else meanwhile. */
 class Conflict extends Error {}
 
+/** What a person typed, and the draft of it, which is spent once it is written. */
+interface Typed {
+    readonly typed: readonly Draft[]
+    readonly draft: string | null
+}
+
+const NOTHING_TYPED: Typed = { typed: [], draft: null }
+
 /**
  * Write some items in one link, each on top of its base.
  *
- * @param draft - what is spent when this is accepted.
  * @throws {Conflict} if one of them is at another revision by now.
+ * @throws {RefusedThere} `T4.fork` if the server says that it took what is not in the chain.
  */
 async function write(
     context: Context,
     vaultId: string,
     edits: readonly Based[],
-    draft: string | null = null,
-): Promise<"done" | "pending"> {
+    from: Typed = NOTHING_TYPED,
+): Promise<Written> {
     const { team } = requireVault(context, vaultId)
     return context.writes.run(team.id, async () => {
         requireTeam(context, team.id)
         ensure(!context.outbox.isPending([vaultId]), "offline")
-        let last: { vault: VaultBook; rotation: Rotation | null; change: Change } | null = null
         const build = async (): Promise<Shipment> => {
             const vault = requireVault(context, vaultId)
             requireSettled(vault)
             if (edits.some(({ item, base }) => vault.state.revisionOf(item) !== base)) throw new Conflict()
             const { ground, rotation } = await groundOf(context, vault)
             const change = await makeChange(context, vault, ground, edits)
-            last = { vault, rotation, change }
-            return shipmentOf(vault, rotation, change, draft)
+            const take = taking(context, () => {
+                if (rotation !== null) takeRotation(context, vault, rotation)
+                takeMine(context, vault, change)
+            })
+            return { ...shipmentOf(vault, rotation, change), ...from, take }
         }
-        const sent = await context.outbox.send(build, context.sync)
-        if (sent.result === "pending" || last === null) return "pending"
-        const { vault, rotation, change } = last as {
-            vault: VaultBook
-            rotation: Rotation | null
-            change: Change
-        }
-        await context.state.run(async () => {
-            if (rotation !== null) takeRotation(vault, rotation)
-            takeMine(context, vault, change)
-        })
-        if (draft !== null) await dropDraft(context.shelf, draft)
+        // Folds stand still while it is sealed: else it might be signed on a head that asks for another key.
+        const sent = await context.outbox.send(() => context.state.run(build), context.sync)
+        if (sent === "pending") return "pending"
+        if (from.draft !== null) await dropDraft(context.shelf, from.draft)
         await context.written()
         return "done"
     })
+}
+
+/** Fold what the server says it took; a refusal is on the page at once. */
+function taking(context: Context, fold: () => void): () => Promise<void> {
+    return async () => {
+        try {
+            await context.state.run(async () => fold())
+        } finally {
+            context.view.changed()
+        }
+    }
 }
 
 /** The key and head to write on: the open epoch's, or those of a rotation that rides along. */
@@ -97,25 +110,20 @@ async function groundOf(
     return { ground: { dek: rotation.dek, epoch: rotation.epoch, seen: headOf(rotation.link) }, rotation }
 }
 
-function shipmentOf(
-    vault: VaultBook,
-    rotation: Rotation | null,
-    change: Change,
-    draft: string | null,
-): Shipment {
+function shipmentOf(vault: VaultBook, rotation: Rotation | null, change: Change) {
     const marks = [markOf(vault.id, change.link)]
     if (rotation !== null) marks.unshift(markOf(vault.team.id, rotation.link))
     const body = { link: change.link.signed, blobs: change.blobs, rotation: rotation?.value ?? null }
-    return { path: vaultPath(vault, "changes"), body, marks, draft }
+    return { path: vaultPath(vault, "changes"), body, marks }
 }
 
-export function takeRotation(vault: VaultBook, rotation: Rotation): void {
-    if (!foldMine(vault.team, rotation.link)) return
+function takeRotation(context: Context, vault: VaultBook, rotation: Rotation): void {
+    foldMine(context, vault.team, rotation.link)
     vault.ring.set(rotation.epoch, rotation.dek)
     vault.hasBrokenGrant = false
 }
 
-/** Save an item; `item` null makes a new one. The draft, if there is one, is dropped once it is accepted. */
+/** Save an item; `item` null makes a new one. The draft, if there is one, is dropped once it is written. */
 export async function saveItem(
     context: Context,
     vaultId: string,
@@ -135,13 +143,28 @@ export async function saveItem(
             overview: writeOverview(overview, before.overview),
             details: writeDetails(details, before.details),
         }
-        const result = await write(context, vaultId, [{ item: id, base, content }], draft)
+        const from = { typed: typedIn(context, vaultId, [{ item, base, overview, details, draft }]), draft }
+        const result = await write(context, vaultId, [{ item: id, base, content }], from)
         return result === "pending" ? { result, item: id } : { result: "saved", item: id, revision: base + 1 }
     } catch (error) {
         if (!(error instanceof Conflict)) throw error
         const { overview: theirs, details: more, revision, author } = await openItem(context, vaultId, id)
         return { result: "conflict", item: id, theirs: { overview: theirs, details: more, revision, author } }
     }
+}
+
+interface TypedItem {
+    readonly item: string | null
+    readonly base: number
+    readonly overview: Overview
+    readonly details: Details
+    readonly draft: string | null
+}
+
+/** What is to be a draft again if it cannot be written. Of a vault's own item, its name, there are no drafts. */
+function typedIn({ clock }: Context, vault: string, items: readonly TypedItem[]): Draft[] {
+    const [at, edited] = [clock.now(), items.filter(({ item }) => item !== vault)]
+    return edited.map(({ draft, ...rest }) => ({ ...rest, id: draft ?? hex(random(16)), vault, at }))
 }
 
 const LINK_ITEMS = 500 // items of one link of an import
@@ -162,7 +185,11 @@ export async function importItems(
     let saved = 0
     for (const contents of linksOf(entries)) {
         const edits = contents.map((content) => ({ item: hex(uuid7(context.clock.now())), base: 0, content }))
-        if ((await write(context, vaultId, edits)) === "pending") return { saved, pending: edits.length }
+        const some = entries.slice(saved, saved + edits.length)
+        const typed = some.map((entry) => ({ ...entry, item: null, base: 0, draft: null }))
+        const from = { typed: typedIn(context, vaultId, typed), draft: null }
+        if ((await write(context, vaultId, edits, from)) === "pending")
+            return { saved, pending: edits.length }
         saved += edits.length
     }
     return { saved, pending: 0 }
@@ -192,26 +219,26 @@ export async function setTrash(
     vaultId: string,
     item: string,
     trash: number | null,
-): Promise<void> {
+): Promise<Written> {
     ensure(item !== vaultId, "no_right")
     requireVault(context, vaultId)
     const { raw, revision } = await openItem(context, vaultId, item)
     const content = { overview: { ...raw.overview, trash }, details: raw.details }
-    await rewrite(context, vaultId, { item, base: revision, content })
+    return rewrite(context, vaultId, { item, base: revision, content })
 }
 
 /** Delete an item and all its revisions for ever. */
-export async function purgeItem(context: Context, vaultId: string, item: string): Promise<void> {
+export async function purgeItem(context: Context, vaultId: string, item: string): Promise<Written> {
     const vault = requireVault(context, vaultId)
     ensure(vault.mayManage && item !== vaultId, "no_right")
     const base = vault.state.revisionOf(item)
     ensure(base > 0 && !vault.state.isPurged(item), "not_found")
-    await rewrite(context, vaultId, { item, base, content: null })
+    return rewrite(context, vaultId, { item, base, content: null })
 }
 
-async function rewrite(context: Context, vaultId: string, edit: Based): Promise<void> {
+async function rewrite(context: Context, vaultId: string, edit: Based): Promise<Written> {
     try {
-        await write(context, vaultId, [edit])
+        return await write(context, vaultId, [edit])
     } catch (error) {
         throw error instanceof Conflict ? new CoreFailure("head_moved") : error
     }
@@ -227,28 +254,21 @@ export async function rotateVault(
     context: Context,
     vaultId: string,
     isWanted: (vault: VaultBook) => boolean = () => true,
-): Promise<void> {
+): Promise<Written> {
     const { team } = requireVault(context, vaultId)
-    await context.writes.run(team.id, async () => {
+    return context.writes.run(team.id, async () => {
         requireTeam(context, team.id)
-        let made: { vault: VaultBook; rotation: Rotation } | null = null
         const build = async (): Promise<Shipment> => {
             const vault = requireVault(context, vaultId)
             ensure(isWanted(vault), "waiting")
             const rotation = await makeRotation(context, vault)
-            made = { vault, rotation }
             const body = { link: null, blobs: [], rotation: rotation.value }
-            return {
-                path: vaultPath(vault, "changes"),
-                body,
-                marks: [markOf(team.id, rotation.link)],
-                draft: null,
-            }
+            const take = taking(context, () => takeRotation(context, vault, rotation))
+            const marks = [markOf(team.id, rotation.link)]
+            return { ...NOTHING_TYPED, path: vaultPath(vault, "changes"), body, marks, take }
         }
-        const sent = await context.outbox.send(build, context.sync)
-        if (sent.result === "pending" || made === null) return
-        const { vault, rotation } = made as { vault: VaultBook; rotation: Rotation }
-        await context.state.run(async () => takeRotation(vault, rotation))
-        await context.written()
+        const sent = await context.outbox.send(() => context.state.run(build), context.sync)
+        if (sent === "done") await context.written()
+        return sent
     })
 }

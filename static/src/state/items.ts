@@ -1,6 +1,7 @@
 /** What can be done with an item from more than one place: addresses, copy, trash, names of authors. */
 import { ERRORS } from "../words/errors.ts"
 import { memberName } from "../words/names.ts"
+import { WAITS } from "../words/notices.ts"
 import type { Details, Id, Overview, Row } from "../worker/api.ts"
 import { copy } from "./copy.ts"
 import { kindOf, shownFields } from "./kinds.ts"
@@ -56,12 +57,14 @@ const moving = new Action()
 export async function trash(row: Row): Promise<void> {
     const done = await moving.run(() => session.core.trashItem(row.vault, row.id))
     if (!done) return failed()
+    if (done.value === "pending") return toasts.show(WAITS)
     toasts.show("Moved to trash.", { label: "Undo", run: () => void restore(row, false) })
 }
 
 export async function restore(row: Row, say = true): Promise<void> {
     const done = await moving.run(() => session.core.restoreItem(row.vault, row.id))
     if (!done) return failed()
+    if (done.value === "pending") return toasts.show(WAITS)
     toasts.show(say ? "Restored." : "Back in its vault.")
 }
 

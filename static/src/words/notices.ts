@@ -16,11 +16,24 @@ export const NOTICES = {
     caught_up: "This server has caught up with what this browser has seen.",
     sent: "Sent what was waiting.",
     rotated: "The vault has a new key.",
-    draft_kept: "Somebody else saved first. Your draft is kept, sealed, on this device.",
+    draft_kept:
+        "What was waiting was not written: the vault or the team changed first. It is a draft again, sealed, on this device: see New item, or the item itself.",
+    not_written:
+        "What was waiting was not done: the vault or the team changed first. Look at it as it is now, and do it again if it is still wanted.",
 } as const satisfies Record<string, string>
 
 /** Those that are not good news. */
-const WARNINGS = new Set(["cache_failed", "sync_failed", "removed", "storage_lost", "draft_kept"])
+const WARNINGS = new Set([
+    "cache_failed",
+    "sync_failed",
+    "removed",
+    "storage_lost",
+    "draft_kept",
+    "not_written",
+])
+
+/** Said where something was done and no answer came. */
+export const WAITS = "Kept, sealed, on this device. It is sent when the connection is back."
 
 export function isWarning(code: string): boolean {
     return WARNINGS.has(code)

@@ -187,6 +187,9 @@ export interface InvitePreview {
     forMe: boolean | null
 }
 
+/** In the verified chain; or kept, with the answer unknown, and sent again. */
+export type Written = "done" | "pending"
+
 export type SaveResult =
     | { result: "saved"; item: Id; revision: number }
     | { result: "pending"; item: Id }
@@ -271,27 +274,29 @@ export interface Core {
     setRole(team: Id, member: Id, role: Role): Promise<void>
     grantVault(vault: Id, member: Id, right: Right): Promise<void>
     revokeVault(vault: Id, member: Id): Promise<void>
-    rotateVault(vault: Id): Promise<void>
+    rotateVault(vault: Id): Promise<Written>
     openItem(
         vault: Id,
         item: Id,
         revision?: number,
     ): Promise<{ overview: Overview; details: Details; revision: number; author: string }>
     history(vault: Id, item: Id): Promise<{ revision: number; author: string; at: number }[]>
-    /** `base` is the revision that was edited, 0 for a new item. A conflict keeps the draft. */
+    /** `base` is the revision that was edited, 0 for a new item. `draft` is dropped once it is written, not before. */
     saveItem(
         vault: Id,
         item: Id | null,
         base: number,
         overview: Overview,
         details: Details,
+        draft?: Id | null,
     ): Promise<SaveResult>
     /** Many new items in few links. Stops at the first link whose answer is unknown. */
     importItems(vault: Id, entries: NewItem[]): Promise<ImportResult>
-    trashItem(vault: Id, item: Id): Promise<void>
-    restoreItem(vault: Id, item: Id): Promise<void>
-    purgeItem(vault: Id, item: Id): Promise<void>
+    trashItem(vault: Id, item: Id): Promise<Written>
+    restoreItem(vault: Id, item: Id): Promise<Written>
+    purgeItem(vault: Id, item: Id): Promise<Written>
     putDraft(draft: Draft): Promise<void>
+    /** Without those that are on their way: what cannot be written is a draft again. */
     drafts(): Promise<Draft[]>
     dropDraft(id: Id): Promise<void>
     /** Both links of a place where two histories part, with their signers, as a file's text. `not_found`: none part. */

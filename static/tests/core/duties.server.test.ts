@@ -144,7 +144,7 @@ describe("a core", { timeout: 60_000, sequential: true }, () => {
         await reloaded.core.start()
         await reloaded.core.unlock(PASSWORD)
         expect(await reloaded.core.drafts()).toEqual([draft])
-        await reloaded.core.saveItem(vault, null, 0, draft.overview, draft.details)
+        await reloaded.core.saveItem(vault, null, 0, draft.overview, draft.details, draft.id)
         expect(await reloaded.core.drafts()).toEqual([])
         await ana.core.syncNow()
         expect([...ana.rows.values()].map(({ overview }) => overview.title)).toContain("half a thought")

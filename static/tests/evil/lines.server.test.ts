@@ -10,6 +10,7 @@ import { clocks, seenBefore, whoseChain } from "./cases/pinned.ts"
 import { flags, recipients, silence } from "./cases/quiet.ts"
 import { garbage, grantsInTime, order, outbox } from "./cases/races.ts"
 import { encodings, mailed, namesAndViews, withASigner } from "./cases/together.ts"
+import { claims, comingBack, waiting } from "./cases/written.ts"
 import { World } from "./world.ts"
 
 describe("against a server that lies", { sequential: true }, () => {
@@ -36,6 +37,9 @@ describe("against a server that lies", { sequential: true }, () => {
     mailed(world)
     withASigner(world)
     outbox(world)
+    claims(world)
+    waiting(world)
+    comingBack(world)
     order(world)
     grantsInTime(world)
     keyMaterial(world)

@@ -205,7 +205,10 @@ export const LINES = {
         "a key that the log does not name": "T8.commit",
         "the key of another epoch": "T8.commit",
     },
-    T9: { "a write while a key is due": "T9.due" },
+    T9: {
+        "a write while a key is due": "T9.due",
+        "a removal that comes in while a change is sealed": "goes on",
+    },
     T10: {
         "on an invitation that was used": "T10.invite",
         "on an invitation that was taken back": "T10.invite",
@@ -224,6 +227,8 @@ export const LINES = {
         "a withdrawal of an invitation that is not open": "T10.invite",
         "the link's secret is for another invitation": "T10.link",
         "a fragment that is cut short": "T10.link",
+        "an invitation that is taken, and said to be too late": "goes on",
+        "an open invitation of somebody who is removed": "goes on",
     },
     // Resetting a key is a later feature: until then its link is of no known type, whoever signs it.
     T11: {
@@ -325,6 +330,11 @@ export const LINES = {
     F13: {
         "a link whose answer is lost is found in the chain": "goes on",
         "a link that was held back is published after another took its place": "goes on",
+        "a removal that is said to be done, and a colleague's link in its place": "T4.fork",
+        "a change that is said to be done, and a colleague's link in its place": "T4.fork",
+        "a link that is said to be taken, and is in no chain": "waiting",
+        "a new key that is published without the change that it came with": "goes on",
+        "what waited in a team that is refused since": "passed over",
     },
     F14: {
         "the team's sealing key changes while somebody writes": "goes on",
@@ -359,7 +369,10 @@ export const LINES = {
         "a vault link before the team link that its author had seen": "waiting",
         "a cut before the vault links that it names": "waiting",
     },
-    F29: { "a reader is removed; a stale writer changes the key and writes": "goes on" },
+    F29: {
+        "a reader is removed; a stale writer changes the key and writes": "goes on",
+        "what waited while a reader was removed": "passed over",
+    },
     F30: { "a rotation loses the vault's race, and its next attempt succeeds": "goes on" },
     F31: { "the server takes the mailed link, and an admin without manage verifies it": "R1.recipient" },
     F32: { "a right is raised, then a new browser: older grants open": "goes on" },

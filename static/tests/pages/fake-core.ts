@@ -19,6 +19,7 @@ import type {
     Snapshot,
     TeamView,
     VaultView,
+    Written,
 } from "../../src/worker/api.ts"
 import { type Kept, many, samples } from "./sample-items.ts"
 import { DAY, hex, members, NOW, PHRASES, TEAM, teams, vault, WORDS } from "./sample-team.ts"
@@ -279,8 +280,9 @@ export class FakeCore implements Core {
             holders: each.holders.filter((holder) => holder.member !== member),
         }))
     }
-    async rotateVault(id: Id): Promise<void> {
+    async rotateVault(id: Id): Promise<Written> {
         this.#vault(id, (each) => ({ ...each, due: false }))
+        return "done"
     }
     #vault(id: Id, change: (vault: VaultView) => VaultView): void {
         this.#set({
@@ -348,15 +350,18 @@ export class FakeCore implements Core {
         for (const { overview, details } of entries) await this.saveItem(vault, null, 0, overview, details)
         return { saved: entries.length, pending: 0 }
     }
-    async trashItem(_vault: Id, item: Id): Promise<void> {
+    async trashItem(_vault: Id, item: Id): Promise<Written> {
         this.#change(item, { trash: Date.now() })
+        return "done"
     }
-    async restoreItem(_vault: Id, item: Id): Promise<void> {
+    async restoreItem(_vault: Id, item: Id): Promise<Written> {
         this.#change(item, { trash: null })
+        return "done"
     }
-    async purgeItem(_vault: Id, item: Id): Promise<void> {
+    async purgeItem(_vault: Id, item: Id): Promise<Written> {
         this.#items.delete(item)
         this.#tell({ kind: "rows", rows: [], gone: [item], reset: false })
+        return "done"
     }
     async putDraft(draft: Draft): Promise<void> {
         this.#drafts.set(draft.id, draft)

@@ -3,10 +3,11 @@
  * counts. Garbage that the server cannot tell from keys stays in the team for good, so those cases are the last.
  */
 import { expect } from "vitest"
+import { listDrafts } from "../../../src/core/drafts.ts"
 import { Unanswered } from "../../../src/core/failure.ts"
 import { uuid } from "../../../src/core/ids.ts"
 import { makeRotation, vaultPath } from "../../../src/core/links.ts"
-import { createVault, grantVault, revokeVault } from "../../../src/core/members.ts"
+import { grantVault, revokeVault } from "../../../src/core/members.ts"
 import { rotateVault } from "../../../src/core/write.ts"
 import type { Bytes } from "../../../src/crypto/bytes.ts"
 import { hex, random, unhex } from "../../../src/crypto/bytes.ts"
@@ -20,29 +21,7 @@ import { failureOf } from "../scene.ts"
 import { Twin } from "../twin.ts"
 import type { Somebody, World } from "../world.ts"
 import { teamRecord } from "./common.ts"
-
-/** A vault of its own for a case: Ana and Adam manage, Mary writes, Rita reads; one item. */
-async function shared(w: World) {
-    const ana = await visit(w.ana)
-    const vault = await createVault(ana.context, w.team, "zz-plain shared")
-    for (const [who, right] of [
-        [w.adam, "manage"],
-        [w.mary, "write"],
-        [w.rita, "read"],
-    ] as const)
-        await grantVault(ana.context, vault, who.member, right)
-    await ana.look()
-    const { item } = await ana.save(vault, "zz-plain before")
-    return { ana, vault, item }
-}
-
-async function visit(who: Somebody, told?: Lie): Promise<Twin> {
-    const twin = await Twin.of(who, told === undefined ? {} : { lie: told })
-    await twin.look()
-    return twin
-}
-
-const titleOf = (twin: Twin, item: string) => twin.titles.get(item)
+import { shared, titleOf, typedOf, visit } from "./shared.ts"
 
 /** Mary changes the key, with keys for some and garbage for the others. The server cannot tell. */
 async function garbageRotation(mary: Twin, vaultId: string, good: readonly string[] = []): Promise<void> {
@@ -207,6 +186,7 @@ export function outbox(w: World): void {
         ana.transport.lie = null
         await ana.look()
         expect([ana.context.outbox.pending, ana.notices.includes("draft_kept")]).toEqual([0, true])
+        expect((await listDrafts(ana.context.shelf)).map(typedOf)).toEqual(["zz-plain held, in full"])
         expect(ana.context.books.vault(vault)?.state.revisionOf(theirs)).toBe(1)
         expect(ana.refusals).toEqual([])
     })
