@@ -71,7 +71,9 @@ async function served(context: Context, team: TeamBook, book: TeamBook | VaultBo
     const chain: Chain = book instanceof VaultBook ? "vault" : "team"
     const fork = book.fork
     if (fork === null) return []
-    const signed = fork.theirs ?? (await fetched(context, book, fork.seq).catch(() => null))
+    // Where mine was said to be taken, what the server shows is what is folded here.
+    const isHere = fork.mine !== undefined
+    const signed = fork.theirs ?? (isHere ? null : await fetched(context, book, fork.seq).catch(() => null))
     const shown: Shown[] = []
     if (signed !== null) shown.push({ source: "shown by the server", chain, hash: sha256(signed), signed })
     if (fork.mine !== undefined) {
