@@ -1,8 +1,8 @@
 """Recording: collected while a service works, written last before its commit."""
 
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -53,6 +53,12 @@ class _Pending:
 class _Unit:
     pending: list[_Pending] = field(default_factory=list)
 
+    def by_scope(self) -> dict[Scope, list[_Pending]]:
+        found: dict[Scope, list[_Pending]] = {}
+        for pending in self.pending:
+            found.setdefault(pending.scope, []).append(pending)
+        return found
+
 
 _unit: ContextVar[_Unit | None] = ContextVar("audit_unit", default=None)
 
@@ -74,12 +80,18 @@ def unit_of_work() -> Iterator[None]:
     """
     if in_unit_of_work():
         raise RuntimeError("a unit of work is open already")
-    with transaction.atomic(durable=True):
+    with ExitStack() as until_committed, transaction.atomic(durable=True):
         unit = _Unit()
         token = _unit.set(unit)
         try:
             yield
-            _flush(unit)
+            scopes = unit.by_scope()
+            heads = _lock_heads(scopes)
+            if connection.connection is not None and scopes:
+                # The events and COMMIT go out as one message: everybody who writes in these scopes
+                # waits for us, and each answer waits for its turn among this process's threads.
+                until_committed.enter_context(connection.connection.pipeline())
+            _append(scopes, heads)
         finally:
             _unit.reset(token)
 
@@ -152,22 +164,31 @@ def personal_erase(*, account_id: UUID) -> int:
     return count
 
 
-def _flush(unit: _Unit) -> None:
-    scopes: dict[Scope, list[_Pending]] = {}
-    for pending in unit.pending:
-        scopes.setdefault(pending.scope, []).append(pending)
+def _lock_heads(scopes: Iterable[Scope]) -> dict[Scope, tuple[int, bytes]]:
+    """Lock the heads, in one order for everybody: else two units could lock each other out."""
     with connection.cursor() as cursor:
-        # One order for everybody, or two units with two scopes each could lock each other out.
-        for scope in sorted(scopes, key=lambda s: s.lock_order):
-            _append(cursor, scope, scopes[scope])
+        return {
+            scope: _lock_head(cursor, (scope.kind.value, scope.id))
+            for scope in sorted(scopes, key=lambda s: s.lock_order)
+        }
 
 
-def _append(cursor: Any, scope: Scope, batch: list[_Pending]) -> None:
-    """Number, chain and store the events of one scope."""
-    place = (scope.kind.value, scope.id)
-    seq, leaf = _lock_head(cursor, place)
-    # Read under the lock, so that within one scope later numbers have later times.
+def _append(
+    scopes: Mapping[Scope, list[_Pending]], heads: Mapping[Scope, tuple[int, bytes]]
+) -> None:
+    """Number, chain and store the events of each scope."""
+    # Read under the locks, so that within one scope later numbers have later times.
     at_ms = (timezone.now() - _EPOCH) // timedelta(milliseconds=1)
+    with connection.cursor() as cursor:
+        for scope, batch in scopes.items():
+            _append_to(cursor, scope, batch, heads[scope], at_ms)
+
+
+def _append_to(
+    cursor: Any, scope: Scope, batch: list[_Pending], head: tuple[int, bytes], at_ms: int
+) -> None:
+    place = (scope.kind.value, scope.id)
+    seq, leaf = head
     at = _EPOCH + timedelta(milliseconds=at_ms)
     rows: list[Any] = []
     for pending in batch:

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import pytest
@@ -144,6 +145,34 @@ def test_a_flush_is_two_statements_a_scope_and_the_last_before_the_commit():
     statements = [query["sql"].split()[0] for query in captured.captured_queries]
     assert statements == ["BEGIN", "SELECT", "SELECT", "WITH", "COMMIT"]
     assert numbers() == [1, 2, 3, 4]
+
+
+def test_events_and_commit_go_out_together():
+    sent = []
+
+    def look(execute, sql, params, many, context):
+        sent.append((sql.split()[0], bool(connection.connection.pgconn.pipeline_status)))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(look), unit_of_work():
+        note()
+    assert sent[-2:] == [("SELECT", False), ("WITH", True)]
+    assert not connection.connection.pgconn.pipeline_status
+
+
+def test_an_event_that_the_database_refuses_takes_the_change_with_it():
+    with unit_of_work():
+        first = note()
+    other = uuid4()
+    with pytest.raises(DatabaseError), patch("audit.services.uuid4", return_value=first):  # noqa: PT012, SIM117
+        with unit_of_work():
+            AuditHead.objects.create(scope_kind="team", scope_id=other)
+            transaction.on_commit(lambda: pytest.fail("nothing was committed"))
+            note()
+    assert not AuditHead.objects.filter(scope_id=other).exists()
+    with unit_of_work():
+        note()
+    assert numbers() == [1, 2]
 
 
 def test_a_unit_of_work_stays_cheap():
