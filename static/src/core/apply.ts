@@ -157,16 +157,26 @@ export class Applier {
     judge(heads: Heads): boolean {
         const teams = new Map(heads.teams.map((head) => [head.team, head]))
         const vaults = new Map(heads.vaults.map((head) => [`${head.team}/${head.vault}`, head]))
-        let isAskedAgain = false
         for (const team of this.#books.teams.values()) {
             if (team.isKmsUnavailable) continue
             team.listed = teams.get(team.id) ?? null
             this.#miss(team, team.listed === null)
-            if (team.isFinal || team.isMissing) continue
+            for (const vault of team.vaults.values())
+                vault.listed = vaults.get(`${team.id}/${vault.id}`) ?? null
+        }
+        return this.judgeAgain()
+    }
+
+    /** The same where the heads are those of the last round: the pins may have moved since. */
+    judgeAgain(): boolean {
+        let isAskedAgain = false
+        for (const team of this.#books.teams.values()) {
+            if (team.isKmsUnavailable || team.isFinal || team.isMissing) continue
+            team.isStale = false
             this.#judgeTeam(team)
             if (this.#hasCaughtUp(team, team.state.hashes)) isAskedAgain = true
             for (const vault of team.vaults.values()) {
-                vault.listed = vaults.get(`${team.id}/${vault.id}`) ?? null
+                vault.isStale = false
                 if (vault.isFinal) continue
                 this.#judgeVault(vault)
                 if (this.#hasCaughtUp(vault, vault.state.columns.hashes)) isAskedAgain = true
@@ -175,6 +185,22 @@ export class Applier {
         this.#dropUnverified()
         this.#view.changed()
         return isAskedAgain
+    }
+
+    /**
+     * What this browser's store gave back, before the server was heard. Pins are written at once and the rest some time
+     * later: what is behind its pin waits for what the server has. What is beside it is refused as ever.
+     */
+    judgeRestored(): void {
+        for (const team of this.#books.teams.values()) {
+            team.isStale = isOlder(() => this.#pins.checkTeam(team.id, team.state.hashes))
+            if (!team.isStale) this.#judgeTeam(team)
+            for (const vault of team.vaults.values()) {
+                if (!vault.isServed) continue
+                vault.isStale = isOlder(() => this.#pins.checkVault(vault.id, vault.state.columns.hashes))
+                if (!vault.isStale) this.#judgeVault(vault)
+            }
+        }
     }
 
     #miss(team: TeamBook, isMissing: boolean): void {
@@ -299,8 +325,8 @@ export class Applier {
             const isCut = awaitsCut(vault.team.state, vault.state)
             // What was announced and did not fold refers to what is not here yet, or was not served: it waits too.
             vault.isWaiting = isCut || vault.announced > vault.state.seq
-            // A vault that waits for a cut is behind its pin for a reason, and says so.
-            if (vault.right !== NONE && !isCut) this.#checkPin(vault)
+            // Also while it waits: a cut that the server holds the links back for is no leave to show older rows.
+            if (vault.isServed) this.#checkPin(vault)
         })
     }
 
@@ -347,6 +373,16 @@ export class Applier {
         }
         await breathe()
         this.#sliceEnd = performance.now() + SLICE
+    }
+}
+
+function isOlder(check: () => void): boolean {
+    try {
+        check()
+        return false
+    } catch (error) {
+        if (!(error instanceof Refused)) throw error
+        return error.refusal === "T4.older"
     }
 }
 

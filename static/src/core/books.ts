@@ -45,6 +45,11 @@ class ChainBook {
     isBeside = false
     /** The head that the server named last; null if it named none. */
     listed: HeadRow | null = null
+    /**
+     * What this browser's store gave back is older than what it has pinned, and the server has not said yet how far it
+     * is: read, nothing is built on it.
+     */
+    isStale = false
 
     /** The server is behind what was verified: after a restored backup, or because it holds back. It may catch up. */
     get isBehind(): boolean {
@@ -100,6 +105,13 @@ export class VaultBook extends ChainBook {
         return me === undefined ? NONE : this.team.state.rightAt(this.id, me.id)
     }
 
+    /** Are its links for me? They are also for those who let people out of vaults that they cannot open. */
+    get isServed(): boolean {
+        const { me } = this.team
+        const administers = (me?.role === "owner" || me?.role === "admin") && me.verified !== "none"
+        return this.right !== NONE || administers
+    }
+
     get mayWrite(): boolean {
         return this.right >= WRITE
     }
@@ -110,6 +122,11 @@ export class VaultBook extends ChainBook {
 
     get dek(): Dek | undefined {
         return this.ring.get(this.epoch)
+    }
+
+    /** The items that no key here opens, the one with the vault's own name among them. */
+    get shut(): ItemRow[] {
+        return [...this.sealed.values()].filter((row) => !this.ring.has(row.epoch))
     }
 
     dropKeys(): void {

@@ -1,6 +1,7 @@
 /**
  * What was verified, kept sealed in this browser, so that the next visit checks only what is new. One seal per chain
- * under the AMK. It can be thrown away at any time: then everything is fetched and verified again.
+ * under the AMK. It can be thrown away at any time: then everything is fetched and verified again. Of two tabs whoever
+ * got further is kept.
  */
 import { restoreTeam, serialiseTeam } from "../chain/team.ts"
 import { restoreVault, serialiseVault } from "../chain/vault.ts"
@@ -45,12 +46,12 @@ export class Cache {
     async save(books: Books): Promise<void> {
         for (const team of books.teams.values()) {
             if (team.isFinal) continue
-            if (team.isDirty) await this.#put(team.id, teamMap(team, keptExtras(books, team)))
+            if (team.isDirty) await this.#put(team.id, team.state.seq, teamMap(team, keptExtras(books, team)))
             team.isDirty = false
             for (const vault of team.vaults.values()) {
                 if (!vault.isDirty || !isSettled(vault)) continue
                 vault.isDirty = false
-                await this.#put(vault.id, vaultMap(vault))
+                await this.#put(vault.id, vault.state.seq, vaultMap(vault))
             }
         }
     }
@@ -67,12 +68,15 @@ export class Cache {
         return `cache/${hex(this.#me.account)}/${chain}`
     }
 
-    async #put(chain: string, plaintext: Bytes): Promise<void> {
+    async #put(chain: string, seq: number, plaintext: Bytes): Promise<void> {
+        const name = this.#name(chain)
         const context = { account: this.#me.account, chain: unhex(chain) }
-        await this.#store.put(
-            this.#name(chain),
-            await seal(this.#me.amk, "coffret/cache/v1", context, plaintext),
-        )
+        const sealed = await seal(this.#me.amk, "coffret/cache/v1", context, plaintext)
+        await this.#store.alone(name, async () => {
+            const there = await this.#store.get(name)
+            const map = there === null ? null : await this.#open(name, there)
+            if (map === null || seqOf(map) <= seq) await this.#store.put(name, sealed)
+        })
     }
 
     async #open(key: string, sealed: Bytes): Promise<Readonly<Record<string, unknown>> | null> {
@@ -83,6 +87,11 @@ export class Cache {
         const map = asMap(decode(bytes))
         return map["v"] === VERSION ? map : null
     }
+}
+
+/** How far it goes; nowhere if it was written before that was noted. */
+function seqOf({ seq = 0 }: Readonly<Record<string, unknown>>): number {
+    return asUint(seq)
 }
 
 /** Another version of the client wrote it, or a part of it is missing: it is fetched again. */
@@ -126,7 +135,8 @@ function teamMap(team: TeamBook, extras: Extras): Bytes {
         pending: pending.map((row) => ({ ...row })),
     }
     const state = serialiseTeam(team.state)
-    return encode({ v: VERSION, kind: "team", state, extras: stored, missing: team.isMissing })
+    const { isMissing: missing, state: at } = team
+    return encode({ v: VERSION, kind: "team", seq: at.seq, state, extras: stored, missing })
 }
 
 function vaultMap(vault: VaultBook): Bytes {
@@ -137,6 +147,7 @@ function vaultMap(vault: VaultBook): Bytes {
         v: VERSION,
         kind: "vault",
         team: vault.team.id,
+        seq: vault.state.seq,
         state: serialiseVault(vault.state),
         served: vault.served,
         // As text: ten thousand rows are read back in a few milliseconds.

@@ -33,6 +33,7 @@ export function requireTeam(context: Context, id: string): TeamBook {
 function requireUsable(book: TeamBook): void {
     if (book.refusal !== null) throw frozen(book, new Place(book.id))
     requireOpen(book)
+    ensure(!book.isStale, "waiting")
 }
 
 function requireOpen(book: TeamBook): void {
@@ -47,6 +48,7 @@ export function requireVault(context: Context, id: string): VaultBook {
     if (vault === undefined) throw new CoreFailure("not_found")
     requireUsable(vault.team)
     if (vault.refusal !== null) throw frozen(vault, new Place(vault.team.id, vault.id))
+    ensure(!vault.isStale, "waiting")
     return vault
 }
 

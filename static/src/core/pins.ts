@@ -6,6 +6,9 @@
  * which is not folded here as far as the higher one (a withheld team, keys out of reach), is undecided: then nothing is
  * uploaded, since one blob would have to drop a pin, and this browser keeps every copy, sealed as it came, until a later
  * visit can decide. Two pins that contradict each other are a refusal of that chain and stay, both, for good.
+ *
+ * Several tabs write one store. None writes over what it has not read: under a lock, what another tab kept there becomes a
+ * condition here too, and is merged before anything is put.
  */
 import type { Chains, Pins, TeamPin, VaultPin, Verified } from "../chain/pins.ts"
 import { checkPin, decodePins, encodePins, mergePins } from "../chain/pins.ts"
@@ -48,6 +51,8 @@ export class PinBook {
     readonly #writing = new Mutex()
     #copies: Copy[] = []
     #counter = 0
+    /** What the store held when it was last read or written here. */
+    #stored: Bytes | null = null
     #dirty = false
     /** True if this browser held no pins: it cannot know older states. */
     isNew = false
@@ -61,12 +66,19 @@ export class PinBook {
 
     /** Take up every copy. @throws {Refused} `R17.bundle` if one does not open, `A3.server_key`. */
     async load(served: Counted | null): Promise<void> {
-        const local = await this.#store.get(this.#name)
-        this.isNew = local === null
-        for (const sealed of local === null ? [] : readLocal(local)) await this.#take(sealed)
+        await this.takeStored()
+        this.isNew = this.#stored === null
         if (served === null) return
         this.#counter = served.counter
         await this.#take(served)
+    }
+
+    /** Take up what another tab of this browser kept since. @throws {Refused} as {@link load}. */
+    async takeStored(): Promise<void> {
+        const local = await this.#store.get(this.#name)
+        if (local === null || (this.#stored !== null && equal(local, this.#stored))) return
+        for (const sealed of readLocal(local)) await this.#take(sealed)
+        this.#stored = local
     }
 
     get isDirty(): boolean {
@@ -216,13 +228,17 @@ export class PinBook {
         return all
     }
 
-    async #keep(counter: number): Promise<{ blob: Bytes; isWhole: boolean }> {
-        const { pins, others } = this.#merge()
-        const place = { account: this.#me.account, counter }
-        const blob = await seal(this.#me.amk, LABEL, place, encodePins(pins))
-        const local = { counter, blob, others: others.map((sealed) => ({ ...sealed })) }
-        await this.#store.put(this.#name, encode(local))
-        return { blob, isWhole: others.length === 0 }
+    #keep(counter: number): Promise<{ blob: Bytes; isWhole: boolean }> {
+        return this.#store.alone(this.#name, async () => {
+            await this.takeStored()
+            const { pins, others } = this.#merge()
+            const place = { account: this.#me.account, counter }
+            const blob = await seal(this.#me.amk, LABEL, place, encodePins(pins))
+            const local = encode({ counter, blob, others: others.map((sealed) => ({ ...sealed })) })
+            await this.#store.put(this.#name, local)
+            this.#stored = local
+            return { blob, isWhole: others.length === 0 }
+        })
     }
 
     async #open({ counter, blob }: Counted): Promise<Pins> {

@@ -29,8 +29,14 @@ export function overviewPlace(vault: VaultBook, row: ItemRow): PartPlace {
     }
 }
 
-/** Open every sealed row whose DEK is in the ring. */
+/** Open every sealed row whose DEK is in the ring. One of an epoch that the chain does not have is refused at once. */
 export async function openRows(books: Books, vault: VaultBook, view: View): Promise<void> {
+    if (!vault.team.isFrozen) {
+        // The rows are of one moment with the team that came with them, which is folded.
+        for (const row of [...vault.sealed.values()])
+            if (row.epoch < 1 || row.epoch > vault.epoch)
+                refuseSealed(books, vault, row, new Refused("R7.open"), view)
+    }
     const byEpoch = new Map<number, ItemRow[]>()
     for (const row of vault.sealed.values()) {
         if (!vault.ring.has(row.epoch)) continue
@@ -112,6 +118,11 @@ function refuseItem(books: Books, vault: VaultBook, item: string, error: Refused
     books.refuse(error.refusal, { team: vault.team.id, vault: vault.id, item }, { seq: vault.state.seq })
 }
 
+function refuseSealed(books: Books, vault: VaultBook, row: ItemRow, error: Refused, view: View): void {
+    vault.sealed.delete(row.item)
+    refuseItem(books, vault, row.item, error, view)
+}
+
 /** Which links the rows of one answer are the outcome of: those after `from`, up to `to`. */
 export interface Span {
     readonly from: number
@@ -133,6 +144,11 @@ export function settleRows(books: Books, vault: VaultBook, span: Span, view: Vie
             if (verdict instanceof Refused) refuseItem(books, vault, row.item, verdict, view)
             else if (verdict) settled.push(row)
         }
+        for (const row of [...vault.sealed.values()]) {
+            const last = lastOf(vault, row, span)
+            if (last !== null && isElsewhere(hex(row.author), row.epoch, last))
+                refuseSealed(books, vault, row, new Refused("R7.open"), view)
+        }
         checkComplete(vault, span, view)
     } catch (error) {
         if (!(error instanceof Refused)) throw error
@@ -151,21 +167,32 @@ export function settleLate(books: Books, vault: VaultBook, view: View): void {
 
 /** True if the row counts from now on, false if a later answer decides. @throws {Refused} `R12.items`. */
 function judgeRow(vault: VaultBook, row: Row, span: Span): boolean | Refused {
+    const last = lastOf(vault, row, span)
+    return last === null ? false : verifyRow(row, last)
+}
+
+/** The revision that a row is, as folded; null if a later answer decides. @throws {Refused} `R12.items`. */
+function lastOf(vault: VaultBook, row: Pick<Row, "item" | "revision">, span: Span): Revision | null {
     const last = vault.state.latest(row.item)
     if (last === undefined || last.revision < row.revision) {
-        if (span.to < vault.announced) return false
+        if (span.to < vault.announced) return null
         throw new Refused("R12.items")
     }
     if (last.revision > row.revision || last.hash === null) {
         if (last.seq <= span.to) throw new Refused("R12.items")
-        return false
+        return null
     }
-    return verifyRow(row, last)
+    return last
+}
+
+/** Not by its author, or under a key from before it was written. */
+function isElsewhere(author: string, epoch: number, last: Revision): boolean {
+    return author !== last.author || epoch < last.epoch
 }
 
 /** Hold one row against its revision as folded. */
 export function verifyRow(row: Row, last: Revision): true | Refused {
-    if (row.author !== last.author || row.epoch < last.epoch) return new Refused("R7.open")
+    if (isElsewhere(row.author, row.epoch, last)) return new Refused("R7.open")
     const hash = revisionHash(partCommitment("overview", row.padded), row.details)
     if (last.hash === null || !equal(hash, last.hash)) return new Refused("R7.hash")
     row.isVerified = true

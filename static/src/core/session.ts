@@ -62,6 +62,7 @@ export class Session {
     readonly comparisons: Comparisons
     readonly #parts: Parts
     readonly #cache: Cache
+    readonly #applier: Applier
     readonly #sync: Sync
     readonly #upkeep: Upkeep
     readonly #restore: Restore
@@ -90,11 +91,11 @@ export class Session {
         const kept = new Kept(shelf, clock)
         const outbox = new Outbox(server, shelf, clock, foldsOf(books), kept)
         const state = new Mutex()
-        const applier = new Applier(books, me, pins, view, kept)
+        this.#applier = new Applier(books, me, pins, view, kept)
         this.#parts = parts
         this.kitSaved = bundle.kit_saved
         this.#cache = new Cache(store, me)
-        this.#sync = new Sync(server, books, applier, state)
+        this.#sync = new Sync(server, books, this.#applier, state)
         const sync = (): Promise<void> => this.#round()
         const written = (): Promise<void> => this.#written()
         this.context = {
@@ -115,6 +116,7 @@ export class Session {
         await loadLooked(books, shelf)
         await pins.load(bundle.pins)
         await session.#cache.load(books)
+        session.#applier.judgeRestored()
         mark("pinned")
         await outbox.load()
         // Once a visit, in the background; what stays is found the next time.
@@ -217,6 +219,8 @@ export class Session {
         await this.#rounds.run(async () => {
             if (this.#isClosed) throw new CoreFailure("locked")
             const before = this.#heads()
+            // Before the server is asked: what it says then cannot honestly be older than another tab has seen.
+            await this.context.pins.takeStored()
             await this.#sync.run()
             this.#setOnline(true)
             this.#isAnswered = true

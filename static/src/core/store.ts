@@ -1,6 +1,7 @@
 /** What this browser keeps: byte strings by name. All but the server's public key is sealed before it comes here. */
 import type { Bytes } from "../crypto/bytes.ts"
 import { CoreFailure } from "./failure.ts"
+import { Mutexes } from "./mutex.ts"
 
 export interface Store {
     get(key: string): Promise<Bytes | null>
@@ -10,11 +11,14 @@ export interface Store {
     keys(prefix: string): Promise<string[]>
     /** Every entry whose key begins with `prefix`. */
     list(prefix: string): Promise<{ key: string; value: Bytes }[]>
+    /** Read and write under a name that no other tab of this browser holds meanwhile. */
+    alone<T>(name: string, job: () => Promise<T>): Promise<T>
 }
 
 /** For tests, and a map is all it is. Values are copied, as a database would. */
 export class MemoryStore implements Store {
     readonly #values = new Map<string, Bytes>()
+    readonly #locks = new Mutexes()
 
     async get(key: string): Promise<Bytes | null> {
         return this.#values.get(key)?.slice() ?? null
@@ -36,6 +40,10 @@ export class MemoryStore implements Store {
         const entries = [...this.#values].filter(([key]) => key.startsWith(prefix))
         return entries.map(([key, value]) => ({ key, value: value.slice() }))
     }
+
+    alone<T>(name: string, job: () => Promise<T>): Promise<T> {
+        return this.#locks.run(name, job)
+    }
 }
 
 /** The store while an account is open: nothing sealed with an overwritten key is kept after the lock. */
@@ -45,6 +53,7 @@ export function whileOpen(store: Store, isClosed: () => boolean): Store {
         keys: (prefix) => store.keys(prefix),
         list: (prefix) => store.list(prefix),
         delete: (key) => store.delete(key),
+        alone: (name, job) => store.alone(name, job),
         put(key, value) {
             if (isClosed()) throw new CoreFailure("locked")
             return store.put(key, value)
@@ -92,6 +101,10 @@ export class IndexedDbStore implements Store {
             return table.getAll(range)
         })
         return keys.all.map((key, i) => ({ key: String(key), value: values[i] as Bytes }))
+    }
+
+    async alone<T>(name: string, job: () => Promise<T>): Promise<T> {
+        return await navigator.locks.request(`${DATABASE}/${name}`, job)
     }
 
     async #do<T>(mode: IDBTransactionMode, ask: (table: IDBObjectStore) => IDBRequest<T>): Promise<T> {

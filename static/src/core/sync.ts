@@ -4,6 +4,7 @@ import { hex, unhex } from "../crypto/bytes.ts"
 import { encode } from "../crypto/cbor.ts"
 import type { Applier } from "./apply.ts"
 import type { Books } from "./books.ts"
+import { ensure } from "./failure.ts"
 import { mark } from "./marks.ts"
 import type { Mutex } from "./mutex.ts"
 import type { Delta, Heads } from "./records.ts"
@@ -40,7 +41,10 @@ export class Sync {
         const known = this.#known()
         const isFirst = known.teams.size === 0
         const answer = await this.#ask(known, isFirst ? ["teams", "items"] : ALL, this.#etag)
-        if (answer === null) return
+        if (answer === null) {
+            if (this.#applier.judgeAgain()) this.#etag = null
+            return
+        }
         const { heads, delta } = answer
         this.#judgeHeads(heads, known)
         this.#books.unavailable = heads.unavailable
@@ -92,7 +96,11 @@ export class Sync {
         const body = encode({ cursor: { teams, vaults }, parts })
         const headers = { accept: CBOR_SEQUENCE, ...(etag === null ? {} : { "if-none-match": etag }) }
         const response = await this.#server.raw("POST", "sync", body, headers)
-        if (response.status === 304) return null
+        if (response.status === 304) {
+            // "Nothing new" is an answer to whoever said what they have, and to nobody else.
+            ensure(etag !== null, "server")
+            return null
+        }
         return {
             ...readAnswer(decodeSequence(response.body)),
             etag: response.headers.get("etag") ?? null,

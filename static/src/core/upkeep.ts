@@ -43,7 +43,8 @@ export class Upkeep {
     /** One round over all teams. Never rejects for one team's sake: the next round tries again. */
     async run(): Promise<void> {
         for (const team of [...this.#context.books.teams.values()]) {
-            if (team.isFrozen || team.isKmsUnavailable || team.isMissing || team.me === undefined) continue
+            if (team.isFrozen || team.isKmsUnavailable || team.isMissing || team.isStale) continue
+            if (team.me === undefined) continue
             await this.#quietly(() => this.#confirm(team))
             await this.#quietly(() => this.#seal(team))
             for (const vault of team.vaults.values()) {

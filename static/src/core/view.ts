@@ -137,6 +137,7 @@ function teamView(book: TeamBook, me: Member, settings: Settings): TeamView {
 function stateOfTeam(book: TeamBook): TeamView["state"] {
     if (book.isFrozen) return "frozen"
     if (book.isKmsUnavailable) return "kms_unavailable"
+    if (book.isStale) return "behind"
     return book.isMissing ? "waiting" : "ready"
 }
 
@@ -186,7 +187,8 @@ function inviteViews(book: TeamBook): InviteView[] {
 
 function vaultView(vault: VaultBook): VaultView {
     const own = vault.rows.get(vault.id)
-    const live = vault.rows.size + vault.sealed.size - (own === undefined ? 0 : 1)
+    const isNamed = own !== undefined || vault.sealed.has(vault.id)
+    const live = vault.rows.size + vault.sealed.size - (isNamed ? 1 : 0)
     const verified = vault.state.seq
     return {
         id: vault.id,
@@ -194,6 +196,7 @@ function vaultView(vault: VaultBook): VaultView {
         name: own?.overview.title ?? null,
         right: rightName(vault.right),
         items: Math.max(live, 0),
+        shut: vault.shut.filter(({ item }) => item !== vault.id).length,
         verified,
         links: Math.max(vault.announced, verified),
         state: stateOf(vault),
@@ -204,8 +207,10 @@ function vaultView(vault: VaultBook): VaultView {
 
 function stateOf(vault: VaultBook): VaultView["state"] {
     if (vault.refusal !== null || vault.team.isFrozen) return "refused"
+    if (vault.isStale || vault.team.isStale) return "behind"
     if (vault.isWaiting) return "waiting"
-    if (vault.right === NONE || vault.dek !== undefined) return "ready"
+    if (vault.right === NONE) return "ready"
+    if (vault.dek !== undefined) return vault.shut.length === 0 ? "ready" : "incomplete"
     // A key that came and is no good is stepped over by the next write, so nothing is waited for.
     return vault.mayWrite && vault.hasBrokenGrant ? "ready" : "waiting_for_key"
 }

@@ -7,7 +7,7 @@ import { copy } from "./copy.ts"
 import { kindOf, shownFields } from "./kinds.ts"
 import { formatRoute, type ItemMode } from "./route.ts"
 import { router } from "./router.svelte.ts"
-import { Action, session } from "./session.svelte.ts"
+import { Action, isUsable, session } from "./session.svelte.ts"
 import { toasts } from "./toasts.svelte.ts"
 
 /** The address of an item, inside its vault if that is what the list shows. */
@@ -43,8 +43,8 @@ export function copySecret(row: Row): Promise<void> {
 export function mayWrite(vault: Id): boolean {
     const view = session.vault(vault)
     const team = session.teamOf(vault)
-    const ready = view?.state === "ready" && team?.state === "ready" && !team.uncompared
-    return ready && (view?.right === "write" || view?.right === "manage")
+    if (view === null || !isUsable(view) || team?.state !== "ready" || team.uncompared) return false
+    return view.right === "write" || view.right === "manage"
 }
 
 export function mayPurge(vault: Id): boolean {

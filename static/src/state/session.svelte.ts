@@ -164,13 +164,16 @@ class Session {
         return this.snapshot.teams
             .filter((team) => team.state === "ready" && !team.uncompared)
             .flatMap((team) => team.vaults)
-            .filter(
-                (vault) => vault.state === "ready" && (vault.right === "write" || vault.right === "manage"),
-            )
+            .filter((vault) => isUsable(vault) && (vault.right === "write" || vault.right === "manage"))
     }
 }
 
 export const session = new Session()
+
+/** May a vault be written to, shared and invited into? Also while some of its items wait for a key. */
+export function isUsable({ state }: VaultView): boolean {
+    return state === "ready" || state === "incomplete"
+}
 
 /** One thing that a page asks of the worker: busy while it runs, and how it failed. */
 export class Action {

@@ -117,7 +117,13 @@ export interface VaultView {
     /** Links verified so far of `links`. */
     verified: number
     links: number
-    state: "ready" | "waiting_for_key" | "waiting" | "refused"
+    /**
+     * `behind`: what this browser stored is older than what it has seen, and the server has not given the rest yet.
+     * `incomplete`: usable, but for items whose key has not come: `shut`.
+     */
+    state: "ready" | "incomplete" | "waiting_for_key" | "waiting" | "behind" | "refused"
+    /** Items that no key here opens yet, the vault's name not counted. */
+    shut: number
     due: boolean
     holders: { member: Id; right: Right; hasKey: boolean }[]
 }
@@ -127,7 +133,7 @@ export interface TeamView {
     name: string | null
     kind: "team" | "personal"
     role: Role
-    state: "ready" | "waiting" | "frozen" | "kms_unavailable"
+    state: "ready" | "waiting" | "behind" | "frozen" | "kms_unavailable"
     members: MemberView[]
     invites: InviteView[]
     vaults: VaultView[]

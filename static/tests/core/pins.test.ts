@@ -230,6 +230,23 @@ describe("pins", () => {
         expect(await seqOf(server.stored)).toBe(4)
     })
 
+    it("of another tab are not written over by one that was shown less", async () => {
+        const [server, store] = [new PinServer(), new MemoryStore()]
+        const [ahead, held] = [bookOn(server, store, 4), bookOn(server, store, 2)]
+        await Promise.all([ahead.load(null), held.load(null)])
+        await Promise.all([held.keep(), ahead.keep(), held.keep()])
+        expect(() => held.checkTeam(hex(team), chain(3))).toThrow("T4.older")
+        await held.upload()
+        expect(await seqOf(server.stored)).toBe(4)
+        const next = bookOn(server, store, 2)
+        await next.load(null)
+        expect(() => next.checkTeam(hex(team), chain(3))).toThrow("T4.older")
+        expect(() => next.checkTeam(hex(team), chain(5))).not.toThrow()
+        await ahead.keep()
+        await ahead.upload()
+        expect([await seqOf(server.stored), (await stored(store)).others]).toEqual([4, []])
+    })
+
     it("of another browser that contradict my chain are neither overwritten nor forgotten", async () => {
         const server = new PinServer()
         const theirs = await blobOf(1, pin(4, random(32)))

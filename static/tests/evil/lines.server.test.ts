@@ -9,6 +9,7 @@ import { acceptances, invitations } from "./cases/joining.ts"
 import { clocks, seenBefore, whoseChain } from "./cases/pinned.ts"
 import { flags, recipients, silence } from "./cases/quiet.ts"
 import { garbage, grantsInTime, order, outbox } from "./cases/races.ts"
+import { stored } from "./cases/stored.ts"
 import { encodings, mailed, namesAndViews, withASigner } from "./cases/together.ts"
 import { claims, comingBack, waiting } from "./cases/written.ts"
 import { World } from "./world.ts"
@@ -20,6 +21,7 @@ describe("against a server that lies", { sequential: true }, () => {
     rights(world)
     unknowns(world)
     seenBefore(world)
+    stored(world)
     whoseChain(world)
     clocks(world)
     grants(world)

@@ -68,6 +68,8 @@ export const LINES = {
     R11: {
         "another author": "R7.open",
         "another epoch": "R7.open",
+        "an epoch that is not there": "R7.open",
+        "another author under an older key that is withheld": "R7.open",
         "another commitment of the details": "R7.hash",
         "another revision": "R7.open",
         "another item's id": "R12.items",
@@ -79,6 +81,7 @@ export const LINES = {
         "a link of the vault comes twice": "T1.seq",
         "two links of the vault are exchanged": "T1.seq",
         "the vault's chain is rolled back on a browser with pins": "T4.older",
+        "the older keys of a vault are withheld": "waiting",
     },
     R13: {
         "a team in which I am not": "R13.team",
@@ -172,6 +175,11 @@ export const LINES = {
         "an older vault, on a browser without a cache": "T4.older",
         "another team head at the same place": "T4.fork",
         "another vault head at the same place": "T4.fork",
+        "an older vault behind a cut, on a browser without a cache": "T4.older",
+        "an older state to one of two tabs": "T4.older",
+        "what this browser stored is older than its pins, and nothing comes": "waiting",
+        "what this browser stored is older than its pins, and an older state comes": "T4.older",
+        "nothing new, to a browser that said nothing of what it has": "fails",
     },
     T5: {
         "a team of mine under another's id": "R13.team",

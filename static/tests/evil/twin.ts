@@ -31,6 +31,8 @@ export interface Account {
 export interface Browser {
     /** What this browser kept, as a copy; by default nothing: a browser that was never here. */
     readonly store?: MemoryStore
+    /** The store of another tab that is open, itself. */
+    readonly beside?: MemoryStore
     readonly lie?: Lie
     /** How wrong the browser's clock is, in ms. */
     readonly skew?: number
@@ -71,7 +73,7 @@ export class Twin {
     /** The same over another transport. */
     static async over(inner: Transport, account: Account, browser: Browser = {}): Promise<Twin> {
         const transport = new LyingTransport(inner)
-        const store = browser.store === undefined ? new MemoryStore() : await copyOf(browser.store)
+        const store = browser.beside ?? (await copyOf(browser.store ?? new MemoryStore()))
         const server = new Server(transport)
         await server.call("GET", "session")
         const settings = (await server

@@ -100,6 +100,7 @@ export function vault(
         items: 0,
         verified: 40,
         links: 40,
+        shut: 0,
         state: "ready",
         due: false,
         holders,

@@ -226,7 +226,7 @@ function withheld(w: World, count: number): Lie {
 }
 
 /** One vault as it was after its first link. */
-function olderVault(vault: string): Lie {
+export function olderVault(vault: string): Lie {
     return {
         records: (records) => {
             for (const record of records) {

@@ -1,0 +1,182 @@
+/** R11, R12, T4: what this browser stored itself, in one tab or in two, and rows that no key here opens. */
+import { expect } from "vitest"
+import type { MemoryStore } from "../../../src/core/store.ts"
+import { hex, unhex } from "../../../src/crypto/bytes.ts"
+import { decode } from "../../../src/crypto/cbor.ts"
+import { lie } from "../declare.ts"
+import type { Lie, Said } from "../lying.ts"
+import { failureOf, refused } from "../scene.ts"
+import { copyOf, Twin } from "../twin.ts"
+import type { Somebody, World } from "../world.ts"
+import { MARKER } from "../world.ts"
+import { rowsOf, teamRecord } from "./common.ts"
+import { olderVault } from "./pinned.ts"
+
+const [ITEM, EPOCH, AUTHOR] = [0, 2, 3]
+
+interface Head {
+    readonly seq: number
+    readonly hash: Uint8Array
+}
+
+export function stored(w: World): void {
+    lie("T4", "an older vault behind a cut, on a browser without a cache", (id) =>
+        refused(w, id, { who: w.mary, lie: olderVault(w.vault), scope: "vault" }),
+    )
+    lie("T4", "what this browser stored is older than its pins, and nothing comes", async () => {
+        const { store, seq } = await left(w.mary, w.vault)
+        for (const told of [failing(500), failing(304)]) {
+            const twin = await Twin.of(w.mary, { store, lie: told })
+            expect(twin.vault(w.vault)).toMatchObject({ state: "behind", verified: seq - 1 })
+            await twin.look()
+            await twin.look()
+            expect([twin.refusals, twin.vault(w.vault).state]).toEqual([[], "behind"])
+            expect(await failureOf(twin.save(w.vault, `${MARKER} never`))).toBe("waiting")
+            expect(twin.transport.sent.filter(({ path }) => path.endsWith("/changes"))).toEqual([])
+        }
+        const again = await Twin.of(w.mary, { store })
+        await again.look()
+        expect([again.refusals, again.vault(w.vault)]).toMatchObject([[], { state: "ready", verified: seq }])
+        expect(await again.save(w.vault, `${MARKER} after`)).toMatchObject({ result: "saved" })
+    })
+    lie("T4", "what this browser stored is older than its pins, and an older state comes", async (id) => {
+        const { store, before } = await left(w.mary, w.vault)
+        const twin = await Twin.of(w.mary, { store, lie: headOf(w.vault, before) })
+        await twin.look()
+        expect([twin.refusals, twin.vault(w.vault).state]).toEqual([[id], "refused"])
+        expect(await failureOf(twin.save(w.vault, `${MARKER} never`))).toBe("frozen")
+    })
+    lie("T4", "nothing new, to a browser that said nothing of what it has", async () => {
+        const twin = await Twin.of(w.rita, { store: w.rita.store, lie: failing(304) })
+        expect(await failureOf(twin.session.syncNow())).toBe("server")
+        expect(await failureOf((await Twin.of(w.rita, { lie: failing(304) })).session.syncNow())).toBe(
+            "server",
+        )
+    })
+    lie("T4", "an older state to one of two tabs", async (id) => {
+        const store = await copyOf(w.mary.store)
+        const [tab, held] = [
+            await Twin.of(w.mary, { beside: store }),
+            await Twin.of(w.mary, { beside: store }),
+        ]
+        await tab.look()
+        await held.look()
+        await elsewhere(w.mary, w.vault)
+        await tab.look()
+        const { verified } = tab.vault(w.vault)
+        const older = headAt(tab, w.vault, verified - 1)
+        held.transport.lie = headOf(w.vault, older)
+        await held.look()
+        expect([held.refusals, held.vault(w.vault).state]).toEqual([[id], "refused"])
+        // Whatever else moves there, its pins and its cache are written.
+        await held.session.keepAgain()
+        await tab.close(failing(304))
+        await held.close(failing(304))
+        const next = await Twin.of(w.mary, { store, lie: withoutPins(headOf(w.vault, older)) })
+        expect(next.context.pins.seqOf(w.vault)).toBe(verified)
+        expect(next.vault(w.vault).verified).toBe(verified)
+        await next.look()
+        expect(next.refusals).toEqual([id])
+    })
+    lie("R11", "an epoch that is not there", (id) =>
+        refused(w, id, {
+            ...{ who: w.ana, scope: "item", lie: bentRow(w, (row) => row.with(EPOCH, 99)) },
+            sees: (victim) => expect(victim.titles.has(w.items[0] as string)).toBe(false),
+        }),
+    )
+    lie("R11", "another author under an older key that is withheld", (id) =>
+        refused(w, id, {
+            ...{ who: w.rita, scope: "item" },
+            lie: {
+                ...withoutOlderKeys(w),
+                records: (records) => {
+                    withoutOlderKeys(w).records?.(records)
+                    return bentRow(w, (row) => row.with(AUTHOR, unhex(w.adam.member))).records?.(records)
+                },
+            },
+        }),
+    )
+    lie("R12", "the older keys of a vault are withheld", async () => {
+        const honest = await Twin.of(w.mary)
+        await honest.look()
+        expect(honest.vault(w.vault)).toMatchObject({ state: "ready", shut: 0 })
+        const twin = await Twin.of(w.mary, { lie: withoutOlderKeys(w) })
+        await twin.look()
+        const { state, shut, items } = twin.vault(w.vault)
+        expect([twin.refusals, state, items]).toEqual([[], "incomplete", honest.vault(w.vault).items])
+        // The vault's name is one of the titles, and none of its items.
+        expect(shut + 1).toBe(honest.titles.size - twin.titles.size)
+        expect(shut).toBeGreaterThan(1)
+        expect(await twin.save(w.vault, `${MARKER} for the rest`)).toMatchObject({ result: "saved" })
+    })
+}
+
+/** A browser that was left right after it saved: the pins are written, the rest of what it verified is not. */
+async function left(
+    who: Somebody,
+    vault: string,
+): Promise<{ store: MemoryStore; seq: number; before: Head }> {
+    const before = await Twin.of(who, { store: who.store })
+    await before.look()
+    const twin = await Twin.of(who, { store: await before.close() })
+    await twin.look()
+    await twin.save(vault, `${MARKER} at the last moment`)
+    const seq = twin.vault(vault).verified
+    return { store: await copyOf(twin.store), seq, before: headAt(twin, vault, seq - 1) }
+}
+
+/** What a twin has folded of a vault at a place. */
+function headAt(twin: Twin, vault: string, seq: number): Head {
+    return { seq, hash: twin.context.books.vault(vault)?.state.columns.hashes.at(seq) as Uint8Array }
+}
+
+/** Another browser of the account writes; its pins do not reach the server. */
+async function elsewhere(who: Somebody, vault: string): Promise<void> {
+    const other = await Twin.of(who, { lie: withoutPins({}) })
+    await other.look()
+    await other.save(vault, `${MARKER} elsewhere`)
+}
+
+function failing(status: number): Lie {
+    return {
+        request: async ({ path }, send) =>
+            path === "sync" ? { status, headers: new Map(), body: new Uint8Array() } : send(),
+    }
+}
+
+function withoutPins(told: Lie): Lie {
+    return {
+        ...told,
+        request: async ({ path }, send) =>
+            path === "account/pins" ? { status: 503, headers: new Map(), body: new Uint8Array() } : send(),
+    }
+}
+
+/** The vault is as it was: an older head, and nothing behind it. */
+function headOf(vault: string, older: Head): Lie {
+    return {
+        heads: (heads) => {
+            for (const head of heads.vaults) if (hex(head.vault) === vault) Object.assign(head, older)
+        },
+        records: (records) => {
+            for (const record of records)
+                if (record[0] === "vault" && hex(record[1].vault) === vault) Object.assign(record[1], older)
+            return records.filter(([kind, id]) => !["items", "links"].includes(kind) || hex(id) !== vault)
+        },
+    }
+}
+
+function bentRow(w: World, bend: (row: Said) => Said): Lie {
+    return rowsOf(w.vault, (rows) => rows.map((row) => (hex(row[ITEM]) === w.items[0] ? bend(row) : row)))
+}
+
+/** Only the key of the vault's newest epoch comes, and no way from it to an older one. */
+function withoutOlderKeys(w: World): Lie {
+    return teamRecord(w.team, (record) => {
+        record.olds = record.olds.filter((old: Said) => hex(old.vault) !== w.vault)
+        record.grants = record.grants.filter((row: Said) => {
+            const { epoch, vault } = decode(row.grant) as { epoch: number; vault: Uint8Array }
+            return hex(vault) !== w.vault || epoch > 1
+        })
+    })
+}
