@@ -7,7 +7,7 @@ from uuid import UUID
 from celery import shared_task
 
 from accounts import mails
-from accounts.models import PendingSignup, User
+from accounts.selectors import active_user, pending_signup
 from accounts.sessions import purge_sessions
 from accounts.signup import purge_signups
 
@@ -17,7 +17,7 @@ mail_task = partial(shared_task, autoretry_for=(OSError,), retry_backoff=True, m
 
 @mail_task(name="accounts.mail_signup")
 def mail_signup(pending_id: str) -> None:
-    pending = PendingSignup.objects.filter(pk=UUID(pending_id)).first()
+    pending = pending_signup(UUID(pending_id))
     if pending is not None:
         mails.mail_signup(pending)
 
@@ -25,21 +25,21 @@ def mail_signup(pending_id: str) -> None:
 @mail_task(name="accounts.mail_stage_code")
 def mail_stage_code(user_id: str, nonce: str) -> None:
     """`nonce` is the time of the sign-in: no secret, and of no use without the secret key."""
-    user = _user(user_id)
+    user = active_user(UUID(user_id))
     if user is not None:
         mails.mail_stage_code(user, nonce)
 
 
 @mail_task(name="accounts.mail_device_link")
 def mail_device_link(user_id: str) -> None:
-    user = _user(user_id)
+    user = active_user(UUID(user_id))
     if user is not None:
         mails.mail_device_link(user)
 
 
 @mail_task(name="accounts.mail_password_changed")
 def mail_password_changed(user_id: str) -> None:
-    user = _user(user_id)
+    user = active_user(UUID(user_id))
     if user is not None:
         mails.mail_password_changed(user)
 
@@ -47,7 +47,7 @@ def mail_password_changed(user_id: str) -> None:
 @mail_task(name="accounts.mail_new_browser")
 def mail_new_browser(user_id: str, at: int) -> None:
     """`at` is the time of the sign-in, in Unix seconds."""
-    user = _user(user_id)
+    user = active_user(UUID(user_id))
     if user is not None:
         mails.mail_new_browser(user, datetime.fromtimestamp(at, UTC))
 
@@ -57,7 +57,3 @@ def purge() -> None:
     """Delete sign-ups and sessions whose time is over."""
     purge_signups()
     purge_sessions()
-
-
-def _user(user_id: str) -> User | None:
-    return User.objects.filter(pk=UUID(user_id), is_active=True).first()

@@ -58,6 +58,8 @@ def problems_in_production(settings: Any) -> list[str]:
         reasons.append("COFFRET_PUBLIC_URL must start with https:// in production.")
     if embedded_database(settings) or settings.CACHE_URL.startswith("unix:"):
         reasons.append("DATABASE_URL or REDIS_URL is an embedded service under COFFRET_DATA.")
+    if not settings.SECURE_HSTS_SECONDS:
+        reasons.append("SECURE_HSTS_SECONDS is 0: browsers would try http again.")
     if "*" in settings.ALLOWED_HOSTS:
         reasons.append("COFFRET_HOSTS takes any host.")
     return reasons

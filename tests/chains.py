@@ -98,6 +98,7 @@ class TeamBuilder:
         self.founder.account = account or self.founder.account
         self.links: list[bytes] = []
         self.vaults: dict[bytes, VaultBuilder] = {}
+        self.invitations: list[Invitation] = []
         self._state: TeamState | None = None
         self.append(self.sign_genesis(self.founder, kind=kind))
 
@@ -204,7 +205,8 @@ class TeamBuilder:
             ],
             "via": via,
         }
-        return body, Invitation(t, b"", key, email)
+        self.invitations.append(Invitation(t, b"", key, email))
+        return body, self.invitations[-1]
 
     def accept_body(
         self, invitation: Invitation, person: Person, **fields: Any

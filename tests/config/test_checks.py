@@ -1,5 +1,6 @@
 """What Coffret refuses to start with."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
 
 from config.checks import refuse_to_start
 from config.embedded import BASE_DIR
@@ -33,6 +35,7 @@ def production(**changes: Any) -> SimpleNamespace:
         "CACHE_URL": "redis://cache.example:6379/1",
         "ALLOWED_HOSTS": ["coffret.example"],
         "TRUSTED_PROXIES": (ip_network("10.0.0.0/8"),),
+        "SECURE_HSTS_SECONDS": 1,
     }
     return SimpleNamespace(**{**good, **changes})
 
@@ -51,6 +54,7 @@ def test_sound_settings_start() -> None:
         ({"DATABASES": {"default": {"HOST": "/var/lib/coffret/run"}}}, "embedded"),
         ({"CACHE_URL": "unix:///var/lib/coffret/run/valkey.sock?db=1"}, "embedded"),
         ({"ALLOWED_HOSTS": ["*"]}, "COFFRET_HOSTS"),
+        ({"SECURE_HSTS_SECONDS": 0}, "SECURE_HSTS_SECONDS"),
     ],
 )
 def test_only_a_laptop_may(changes: dict[str, Any], reason: str) -> None:
@@ -112,3 +116,24 @@ def test_the_processes_ask(module: str) -> None:
     assert done.returncode != 0
     assert "Coffret does not start" in done.stderr
     assert "COFFRET_KMS" in done.stderr
+
+
+def test_production_tells_browsers_to_stay_with_https(settings: Any) -> None:
+    """S12: two years, subdomains included; on a laptop, where there is no TLS, nothing."""
+    names = ["SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS"]
+    told = subprocess.run(
+        [sys.executable, "-c", f"import config.settings as s; print([s.{names[0]}, s.{names[1]}])"],
+        cwd=BASE_DIR,
+        env={**os.environ, "COFFRET_ENV": "production"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name, value in zip(names, json.loads(told.stdout.lower()), strict=True):
+        setattr(settings, name, value)
+    header = "Strict-Transport-Security"
+    answer = Client().get("/sign-in", secure=True)
+    assert answer.headers[header] == "max-age=63072000; includeSubDomains"
+
+    settings.SECURE_HSTS_SECONDS = 0
+    assert header not in Client().get("/sign-in", secure=True).headers

@@ -367,6 +367,9 @@ class Team(World):
         for person in (self.founder, *self.people.values()):
             found[f"identity of {person.name}"] = bytes(person.identity)
             found[f"box key of {person.name}"] = bytes(person.box)
+        for number, invitation in enumerate(self.team.invitations):
+            found[f"secret of invitation {number}"] = invitation.t
+            found[f"key of invitation {number}"] = bytes(invitation.key)
         return found
 
 

@@ -242,6 +242,8 @@ def test_F8_a_chain_that_ends_before_the_invitation(scene: Scene) -> None:
     _let_in(team)
     scene.victim.sees(team.vault, f"Mooring {team.number}")
     scene.victim.expect_no_refusal()
+    # S5: nor did the invitation's secret leave with the acceptance, or as a referrer.
+    scene.no_leak(team)
 
 
 def _longer_scalar(signed: bytes) -> bytes:

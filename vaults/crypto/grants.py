@@ -50,6 +50,7 @@ class ParsedGrant(NamedTuple):
         return grant_row_hash(self.grant)
 
     def is_signed_by(self, identity: bytes) -> bool:
+        """Whether this Ed25519 key, 32 bytes, signed the grant's bytes (SPEC 7)."""
         return verify_signature(identity, _message(self.grant), self.sig)
 
 
@@ -103,6 +104,7 @@ def make_grant(
 
 
 def sign_grant(grant: bytes, identity: SigningKey) -> bytes:
+    """The sender's signature over the grant's bytes (SPEC 7): Ed25519, 64 bytes. For clients."""
     return identity.sign(_message(grant)).signature
 
 

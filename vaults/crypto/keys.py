@@ -47,9 +47,11 @@ class _SymmetricKey:
 
     @classmethod
     def generate(cls) -> Self:
+        """Draw a key of `SIZE` bytes from the system's generator."""
         return cls(secrets.token_bytes(cls.SIZE))
 
     def zero(self) -> None:
+        """Overwrite the key; SPEC 1 says what CPython may have copied before."""
         self.raw[:] = bytes(self.SIZE)
 
     def __enter__(self) -> Self:
