@@ -19,17 +19,12 @@ from vaults.access import VaultAccess, require_member_and_kek, require_vault
 from vaults.crypto.keys import team_id as derive_team_id
 from vaults.models import Right
 from vaults.selectors import ItemRevision, item_revisions
-from vaults.services.changes import (
-    Blob,
-    Change,
-    RotationIn,
-    Written,
-    change_apply,
-    rotation_apply,
-)
+from vaults.services.changes import Written, change_apply
 from vaults.services.details import details_serve
 from vaults.services.grants import GrantReport, grants_parse, grants_report, grants_store
+from vaults.services.judging import Blob, Change
 from vaults.services.olds import OldIn, olds_store
+from vaults.services.rotations import RotationIn, rotation_apply
 from vaults.services.teams import team_create
 from vaults.services.vaults import vaults_hold
 

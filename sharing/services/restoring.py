@@ -40,11 +40,13 @@ from sharing.models import Acceptance, Invite
 from sharing.services.joining import MAX_INVITES, openings_move
 from vaults.crypto.grants import ParsedGrant
 from vaults.crypto.links import Accept, ParsedLink
-from vaults.services.changes import Change, Written, change_restore, is_spare_rotation
+from vaults.services.changes import Written, change_restore
 from vaults.services.grants import SealedGrants, grant_check, grants_insert, grants_seal
 from vaults.services.heads import cut_heads_check, rights_project, vaults_project
+from vaults.services.judging import Change
 from vaults.services.members import rights_apply
 from vaults.services.olds import OldIn, olds_insert
+from vaults.services.rotations import is_spare_rotation
 from vaults.services.vaults import MAX_VAULTS, vault_insert
 
 # Clients give back what was signed in the last thirty days; a day more for their clocks.

@@ -29,9 +29,10 @@ from vaults.crypto.errors import DecryptionError
 from vaults.crypto.grants import parse_grant, stored_grant
 from vaults.crypto.links import parse_signed
 from vaults.models import Right, Vault
-from vaults.services.changes import Blob, Change, change_write
+from vaults.services.changes import change_write
 from vaults.services.grants import KIND, _check_heads, grant_open, grants_insert, grants_seal
 from vaults.services.heads import vault_head_read
+from vaults.services.judging import Blob, Change
 from vaults.services.teams import _stands
 
 pytestmark = pytest.mark.django_db

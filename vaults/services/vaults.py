@@ -22,9 +22,10 @@ from audit.services import record, unit_of_work
 from vaults.crypto.grants import ParsedGrant
 from vaults.crypto.links import ParsedLink
 from vaults.models import Vault, VaultMember
-from vaults.services.changes import Change, change_write, first_change_judge
+from vaults.services.changes import change_write
 from vaults.services.grants import SealedGrants, grant_check, grants_insert, grants_seal
 from vaults.services.heads import VaultHead, rights_project, vault_heads_lock
+from vaults.services.judging import Change, first_change_judge
 
 HOLD_SECONDS: Final = 10
 HOLD_QUOTA_SECONDS: Final = 60  # one hold per actor and team
