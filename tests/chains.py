@@ -328,9 +328,9 @@ class TeamBuilder:
         """Sign, fold and keep a vault link."""
         self.append_change(vault, self.sign_change(actor, vault, entries))
 
-    def append_change(self, vault: bytes, signed: bytes) -> None:
+    def append_change(self, vault: bytes, signed: bytes, *, verify: bool = True) -> None:
         builder = self.vaults[vault]
-        vault_step(self.state, builder.state, signed)
+        vault_step(self.state, builder.state, signed, verify=verify)
         builder.links.append(signed)
 
     def grant(

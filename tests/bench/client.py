@@ -1,7 +1,7 @@
 """A client that speaks the real protocol over one persistent connection."""
 
 from dataclasses import dataclass
-from http.client import HTTPConnection, RemoteDisconnected
+from http.client import HTTPConnection, HTTPMessage, HTTPResponse, RemoteDisconnected
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +25,29 @@ class Raw:
     etag: str
 
 
+class _Response(HTTPResponse):
+    """Reads the head of an answer itself.
+
+    The client shares its cores with what it measures, and `http.client` spends a sixth of a write
+    on this side to read a head as if it were a mail's.
+    """
+
+    def begin(self) -> None:
+        line = self.fp.readline()
+        if not line:
+            raise RemoteDisconnected("no answer")
+        self.status = self.code = int(line.split(b" ", 2)[1])
+        self.headers = self.msg = HTTPMessage()
+        while (line := self.fp.readline()) not in (b"\r\n", b""):
+            name, value = line.decode("latin-1").rstrip("\r\n").split(": ", 1)
+            self.headers[name] = value
+        if "Transfer-Encoding" in self.headers:
+            raise FailedError("an answer of the API tells its length")
+        self.chunked = False
+        self.length = int(self.headers.get("Content-Length", 0))
+        self.will_close = self.headers.get("Connection") == "close"
+
+
 class Client:
     """One person's browser, as the server sees it. Callable as `tests.opaque_client.Api`."""
 
@@ -38,6 +61,7 @@ class Client:
             timeout=TIMEOUT_SECONDS,
             source_address=(f"127.{1 + number // 256}.{number % 256}.1", 0),
         )
+        self.connection.response_class = _Response
         self.cookies: dict[str, str] = {}
         self.csrf = ""
         self("GET", "session")

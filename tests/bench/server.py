@@ -59,7 +59,7 @@ class Writer:
         )
         answer = self.client("POST", f"{self.base}/changes", body)
         # The server verified it; verifying it again here would only slow the load down.
-        self.world.team.append_change(self.vault, body["link"])
+        self.world.team.append_change(self.vault, body["link"], verify=False)
         self.items.append(item)
         assert answer.body["seq"] == self.world.team.vaults[self.vault].state.seq
 
