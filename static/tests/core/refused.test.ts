@@ -201,15 +201,15 @@ describe("joining", () => {
         await expect(asked({ ...meOf(mary), keyring: Keyring.generate() })).rejects.toThrow("S4.keys")
     })
 
-    it("takes no acceptance for another team, another invitation or another address", async () => {
+    it("takes no acceptance for another team, another invitation or address, or with another signature", async () => {
         const [team, mary] = [new TeamBuilder(), new Person("mary")]
         const invitation = await team.invite(team.founder, mary)
         const book = new TeamBook(team.state, hex(team.founder.account))
         const invite = team.state.invites.get(hex(invitation.hash))
         if (invite === undefined) throw new Error("no invitation")
-        const judged = async (by: TeamBuilder, given: typeof invitation, whom = mary) => {
+        const judged = async (by: TeamBuilder, given: typeof invitation, whom = mary, other = {}) => {
             const opening = { kind: "name", salt: random(32), text: "Mary" } as const
-            const said = await by.accept(whom, given)
+            const said = { ...(await by.accept(whom, given)), ...other }
             return acceptRefusal(new Books(), book, { invite: invite.hash, ...said, opening }, invite)
         }
         const elsewhere = Object.assign(new TeamBuilder(), { id: random(16) })
@@ -218,5 +218,9 @@ describe("joining", () => {
         expect(await judged(elsewhere, invitation)).toBe("T10.team")
         expect(await judged(team, { ...invitation, hash: random(32) })).toBe("T10.invite")
         expect(await judged(team, invitation, other)).toBe("T10.email")
+        const unsigned = (by: "by_invite" | "by_identity") =>
+            judged(team, invitation, mary, { [by]: new Uint8Array(64) })
+        expect(await unsigned("by_invite")).toBe("T10.sig_invite")
+        expect(await unsigned("by_identity")).toBe("T10.sig_identity")
     })
 })
