@@ -1,7 +1,8 @@
-"""What the database, the logs and a removed member's keys yield after the story.
+"""What the database, the logs, the pages and a removed member's keys yield after the story.
 
 Names of people and teams and e-mail addresses lie in clear in the tables of users and of openings
-(rows that can be deleted), and nowhere else; what is inside a vault lies in clear nowhere.
+(rows that can be deleted), and nowhere else; what is inside a vault lies in clear nowhere. That all
+of the server yields nothing once the KMS key is switched off is proved in test_kill_switch.py.
 """
 
 import base64
@@ -9,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e import story as told
+from tests.e2e.person import SLOW
 from tests.e2e.story import Told
 from tests.e2e.thief import Thief, forms
 
@@ -107,6 +110,24 @@ def test_no_file_holds_a_secret(story: Told, thief: Thief, folder: str) -> None:
     files = files_of(story.product.folder / folder)
     assert len(files) > 1_000
     assert_nowhere(files, folder, story, thief)
+
+
+def test_no_page_holds_a_secret(story: Told, thief: Thief) -> None:
+    """S11: as the server sends it to Ana, who is signed in, and as it stands there while locked."""
+    page = story.ana.context.new_page()
+    answer = page.goto("/api/v1/sessions")
+    assert answer is not None
+    assert answer.status == 200
+    for path, status in (("/", 200), ("/join", 200), ("/api/v1/nowhere", 404), ("/static/x", 404)):
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == status
+        assert len(answer.body()) > 50
+        assert_nowhere(answer.body(), path, story, thief)
+    page.goto("/")
+    expect(page.get_by_role("button", name="Unlock")).to_be_visible(timeout=SLOW)
+    assert_nowhere(page.content().encode(), "the locked page", story, thief)
+    page.close()
 
 
 def test_names_and_addresses_lie_with_the_users_and_the_openings(story: Told, thief: Thief) -> None:

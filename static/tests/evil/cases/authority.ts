@@ -8,7 +8,7 @@ import type { Collusion } from "../collusion.ts"
 import { nextFields, personOf, signRaw } from "../collusion.ts"
 import { rewritten } from "../spoil.ts"
 import type { World } from "../world.ts"
-import { nextChange, serving } from "./common.ts"
+import { nextChange, serving } from "./serving.ts"
 
 const RESERVED = [
     "add_custodian",

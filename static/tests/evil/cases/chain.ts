@@ -8,7 +8,7 @@ import type { Lie, Said } from "../lying.ts"
 import { refused } from "../scene.ts"
 import { flipped, rewritten, uncanonical } from "../spoil.ts"
 import type { World } from "../world.ts"
-import { linksOf, ofVault, serving, teamRecord } from "./common.ts"
+import { linksOf, ofVault, serving, teamRecord } from "./serving.ts"
 
 export function formOfChains(w: World): void {
     const withheld = (bend: (links: Said[]) => Said[]): Lie =>

@@ -12,7 +12,7 @@ import type { LINES, Line } from "../lines.ts"
 import type { Lie, Said } from "../lying.ts"
 import { refused } from "../scene.ts"
 import type { World } from "../world.ts"
-import { teamRecord } from "./common.ts"
+import { teamRecord } from "./serving.ts"
 
 type Making = (c: Collusion) => Uint8Array | Promise<Uint8Array>
 

@@ -15,7 +15,7 @@ import { failureOf, refused } from "../scene.ts"
 import { flipped } from "../spoil.ts"
 import { Twin } from "../twin.ts"
 import type { World } from "../world.ts"
-import { linksOf, nextChange, ofVault, rowsOf, serving } from "./common.ts"
+import { linksOf, nextChange, ofVault, rowsOf, serving } from "./serving.ts"
 
 const [ITEM, REVISION, EPOCH, AUTHOR, DETAILS, OVERVIEW] = [0, 1, 2, 3, 4, 5] as const
 

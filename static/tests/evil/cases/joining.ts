@@ -16,7 +16,7 @@ import type { LINES, Line } from "../lines.ts"
 import type { Said } from "../lying.ts"
 import { Twin } from "../twin.ts"
 import type { Offered, World } from "../world.ts"
-import { serving } from "./common.ts"
+import { serving } from "./serving.ts"
 
 interface Spoilt {
     /** Whose keys; by default a stranger's. */

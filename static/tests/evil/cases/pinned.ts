@@ -10,7 +10,7 @@ import type { Lie, Said } from "../lying.ts"
 import { passedOver, refused } from "../scene.ts"
 import { Twin } from "../twin.ts"
 import type { World } from "../world.ts"
-import { nextChange, serving, teamRecord } from "./common.ts"
+import { nextChange, serving, teamRecord } from "./serving.ts"
 
 const YEAR = 31_557_600_000 // ms
 

@@ -20,7 +20,7 @@ import { expectNothingOut, failureOf, passedOver, refused } from "../scene.ts"
 import { flipped } from "../spoil.ts"
 import { Twin } from "../twin.ts"
 import type { Offered, Somebody, World } from "../world.ts"
-import { teamRecord } from "./common.ts"
+import { teamRecord } from "./serving.ts"
 
 /** Fields put into every map that the server answers with. */
 function decorated(more: Record<string, unknown>): Lie {

@@ -20,7 +20,7 @@ import type { Lie, Said } from "../lying.ts"
 import { failureOf } from "../scene.ts"
 import { Twin } from "../twin.ts"
 import type { Somebody, World } from "../world.ts"
-import { teamRecord } from "./common.ts"
+import { teamRecord } from "./serving.ts"
 import { shared, titleOf, typedOf, visit } from "./shared.ts"
 
 /** Mary changes the key, with keys for some and garbage for the others. The server cannot tell. */

@@ -9,8 +9,8 @@ import { failureOf, refused } from "../scene.ts"
 import { copyOf, Twin } from "../twin.ts"
 import type { Somebody, World } from "../world.ts"
 import { MARKER } from "../world.ts"
-import { rowsOf, teamRecord } from "./common.ts"
 import { olderVault } from "./pinned.ts"
+import { rowsOf, teamRecord } from "./serving.ts"
 
 const [ITEM, EPOCH, AUTHOR] = [0, 2, 3]
 

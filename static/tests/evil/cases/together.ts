@@ -14,7 +14,7 @@ import { passedOver, refused } from "../scene.ts"
 import { rewritten, uncanonicalMap } from "../spoil.ts"
 import { Twin } from "../twin.ts"
 import type { World } from "../world.ts"
-import { nextChange, serving, teamRecord } from "./common.ts"
+import { nextChange, serving, teamRecord } from "./serving.ts"
 
 export function withASigner(w: World): void {
     serving(

@@ -1,0 +1,47 @@
+/** Every case, in the order in which they run. */
+import type { World } from "../world.ts"
+import { keyMaterial, signIns } from "./account.ts"
+import { rights, unknowns } from "./authority.ts"
+import { formOfChains } from "./chain.ts"
+import { grants } from "./grants.ts"
+import { resealed, revisions, serversCopies, swaps } from "./items.ts"
+import { acceptances, invitations } from "./joining.ts"
+import { clocks, seenBefore, whoseChain } from "./pinned.ts"
+import { flags, recipients, silence } from "./quiet.ts"
+import { garbage, grantsInTime, order, outbox } from "./races.ts"
+import { stored } from "./stored.ts"
+import { encodings, mailed, namesAndViews, withASigner } from "./together.ts"
+import { claims, comingBack, waiting } from "./written.ts"
+
+export function everyCase(world: World): void {
+    formOfChains(world)
+    rights(world)
+    unknowns(world)
+    seenBefore(world)
+    stored(world)
+    whoseChain(world)
+    clocks(world)
+    grants(world)
+    swaps(world)
+    serversCopies(world)
+    revisions(world)
+    resealed(world)
+    acceptances(world)
+    invitations(world)
+    recipients(world)
+    flags(world)
+    silence(world)
+    namesAndViews(world)
+    encodings(world)
+    mailed(world)
+    withASigner(world)
+    outbox(world)
+    claims(world)
+    waiting(world)
+    comingBack(world)
+    order(world)
+    grantsInTime(world)
+    keyMaterial(world)
+    signIns(world)
+    garbage(world)
+}
