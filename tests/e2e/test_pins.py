@@ -231,7 +231,7 @@ def test_a_fork_freezes_writing_reads_on_and_hands_out_both_links(quay: Quay) ->
         expect(ana.page.get_by_role("link", name="Edit", exact=True)).to_have_count(0)
         ana.button("Show what")
         with ana.page.expect_download() as download:
-            ana.button("Save both links")
+            ana.button("Save the links")
     kept = json.loads(Path(download.value.path()).read_text())
     hashes = {link["hash"] for link in kept["links"]}
     assert len(hashes) == 2

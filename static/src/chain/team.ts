@@ -78,6 +78,7 @@ function found({ body, link, hash, at }: Parsed<"genesis">, fp: Bytes): TeamStat
         joined: 0,
         left: null,
         pending: [],
+        formerly: [],
         held: new Set(),
     }
     state.enter(founder)

@@ -11,7 +11,7 @@ import type { TeamLink } from "../crypto/links.ts"
 import { parseSigned } from "../crypto/links.ts"
 import { sha256 } from "../crypto/sodium.ts"
 import type { Me } from "./account.ts"
-import type { Books, Fork, VaultBook } from "./books.ts"
+import type { Books, Stop, VaultBook } from "./books.ts"
 import { TeamBook } from "./books.ts"
 import { breathe } from "./clock.ts"
 import type { Kept } from "./kept.ts"
@@ -23,6 +23,12 @@ import type { View } from "./view.ts"
 
 const UNKNOWN = -1 // as a team's stir: nothing of it is here yet
 const SLICE = 12 // ms of folding before messages and timers are let through
+
+interface Folded {
+    readonly state: TeamState | null
+    readonly stop: Stop | null
+    readonly refusal: RefusalId | null
+}
 
 export class Applier {
     readonly #books: Books
@@ -50,12 +56,12 @@ export class Applier {
         if (known?.isFinal) return
         const wasMine = known?.me !== undefined
         const folded = await this.#foldTeam(known?.state ?? null, record.links)
-        const book = known ?? this.#found(record.team, folded.state, folded.refusal)
+        const book = known ?? this.#found(record.team, folded)
         if (book === null) return
         if (folded.added.length > 0) book.isDirty = true
         for (const link of folded.added) this.#kept.note(book.id, link)
         if (folded.refusal !== null) {
-            book.fork = folded.fork
+            if (folded.stop !== null) book.stopAt(folded.stop.seq, folded.stop.theirs)
             this.#books.freezeTeam(book, folded.refusal, {
                 server_seq: record.seq,
                 server_head: hex(record.hash),
@@ -89,31 +95,32 @@ export class Applier {
 
     async #foldTeam(start: TeamState | null, links: readonly Bytes[]) {
         let state = start
-        let fork: Fork | null = null
         const added: TeamLink[] = []
-        try {
-            for (const bytes of links) {
+        for (const bytes of links) {
+            let seq = (state?.seq ?? -1) + 1
+            try {
                 const link = parseSigned(bytes, "team")
                 if (state !== null && link.seq <= state.seq) {
-                    if (!state.hashes.is(link.seq, link.hash)) fork = { seq: link.seq, theirs: bytes }
-                    need(fork === null, "T4.fork")
+                    seq = link.seq
+                    need(state.hashes.is(seq, link.hash), "T4.fork")
                     continue
                 }
                 state = stepParsed(state, link)
                 added.push(link)
-                await this.#breathe()
+            } catch (error) {
+                if (!(error instanceof Refused)) throw error
+                return { state, added, stop: { seq, theirs: bytes }, refusal: error.refusal }
             }
-        } catch (error) {
-            if (!(error instanceof Refused)) throw error
-            return { state, added, fork, refusal: error.refusal }
+            await this.#breathe()
         }
-        return { state, added, fork, refusal: null }
+        return { state, added, stop: null, refusal: null }
     }
 
     /** A team that is new here. One whose chain does not carry me is no team of mine. */
-    #found(team: string, state: TeamState | null, refusal: RefusalId | null): TeamBook | null {
+    #found(team: string, { state, refusal, stop }: Folded): TeamBook | null {
+        if (stop !== null) this.#books.strangers.set(team, stop)
         if (state === null) {
-            this.#books.refuse(refusal ?? "R13.team", { team }, {})
+            this.#books.refuse(refusal ?? "R13.team", { team }, {}, { stop })
             return null
         }
         const account = hex(this.#me.account)
@@ -121,7 +128,8 @@ export class Applier {
         if (hex(state.id) !== team || mine.length === 0) {
             // A chain that breaks before I come in is broken; whether it is mine nobody can say.
             const why = hex(state.id) === team ? refusal : null
-            this.#books.refuse(why ?? "R13.team", { team }, { head: hex(state.head), seq: state.seq })
+            const facts = { head: hex(state.head), seq: state.seq }
+            this.#books.refuse(why ?? "R13.team", { team }, facts, { stop })
             return null
         }
         const book = new TeamBook(state, account)
@@ -146,7 +154,7 @@ export class Applier {
     #besidePin(book: TeamBook | VaultBook, refusal: RefusalId, seq: number | null): void {
         if (refusal === "T4.older" || book.refusal !== null) return
         book.isBeside = true
-        if (seq !== null) book.fork = { seq, theirs: null }
+        if (seq !== null && refusal !== "S4.keys") book.stopAt(seq, null)
     }
 
     /**
@@ -308,12 +316,17 @@ export class Applier {
         for (const [i, bytes] of links.entries()) {
             const seq = first + i
             if (seq > limit) return
-            if (seq <= vault.state.seq) {
-                if (!vault.state.columns.hashes.is(seq, sha256(bytes))) vault.fork = { seq, theirs: bytes }
-                need(vault.fork === null, "T4.fork")
-                continue
+            try {
+                if (seq <= vault.state.seq) {
+                    need(vault.state.columns.hashes.is(seq, sha256(bytes)), "T4.fork")
+                    continue
+                }
+                stepVault(vault.team.state, vault.state, bytes)
+            } catch (error) {
+                // A cut that contradicts what stands before this link is not about it.
+                if (error instanceof Refused && error.refusal !== "T4.cut") vault.stopAt(seq, bytes)
+                throw error
             }
-            stepVault(vault.team.state, vault.state, bytes)
             this.#kept.note(vault.id, { signed: bytes, at: vault.state.linkAt(seq).at })
             await this.#breathe(vault)
         }
@@ -360,7 +373,7 @@ export class Applier {
         else if (error instanceof Refused) {
             const cut = vault.team.state.vaults.get(vault.id)?.lastCut
             if (error.refusal === "T4.cut" && cut !== undefined)
-                vault.fork = { seq: Math.min(cut.n, vault.state.seq), theirs: null }
+                vault.stopAt(Math.min(cut.n, vault.state.seq), null)
             this.#books.freezeVault(vault, error.refusal, {})
         } else throw error
     }

@@ -8,8 +8,11 @@ import type { Bytes } from "../crypto/bytes.ts"
 import { hex } from "../crypto/bytes.ts"
 import type { Dek } from "../crypto/keys.ts"
 import { profileCommitment } from "../crypto/keys.ts"
+import { sha256 } from "../crypto/sodium.ts"
 import type { Overview, Refusal } from "../worker/api.ts"
 import type { Extras, HeadRow, ItemRow, Opening } from "./records.ts"
+import type { Signer } from "./signers.ts"
+import { signerOf } from "./signers.ts"
 
 /** An overview that was opened. It counts once `isVerified`: the vault's chain says what its author wrote. */
 export interface Row {
@@ -28,19 +31,29 @@ export interface Row {
     before: Row | null
 }
 
-/** Where this client parted from what it was shown: the place, and that history's own link if it came along. */
-export interface Fork {
+/** Where this client went no further in a chain: the place, and the link that it refused there if its bytes came along. */
+export interface Stop {
     readonly seq: number
     readonly theirs: Bytes | null
     /** A link of mine that the server said it took, while another stands in its place. */
     readonly mine?: Bytes
 }
 
+/** What was refused: a link at its place, or something else that somebody signed. */
+interface Shown {
+    readonly stop?: Stop | null
+    readonly signer?: Signer | null
+    /** The hash of what was refused, where the same bytes may come again at every visit. */
+    readonly bytes?: string
+}
+
+type Facts = Readonly<Record<string, string | number>>
+
 /** What stands of a chain that this client refused, or which is behind. */
 class ChainBook {
     refusal: RefusalId | null = null
-    /** Where two histories part. */
-    fork: Fork | null = null
+    /** Where two histories part, or a link was refused. */
+    stop: Stop | null = null
     /** What is folded here is not what was pinned: it is not read either. */
     isBeside = false
     /** The head that the server named last; null if it named none. */
@@ -54,6 +67,11 @@ class ChainBook {
     /** The server is behind what was verified: after a restored backup, or because it holds back. It may catch up. */
     get isBehind(): boolean {
         return this.refusal === "T4.older"
+    }
+
+    /** The first stop is the one that was refused: what comes after it is not judged any more. */
+    stopAt(seq: number, theirs: Bytes | null, mine?: Bytes): void {
+        this.stop ??= { seq, theirs, ...(mine && { mine }) }
     }
 
     /** Refused for good in this visit. */
@@ -139,7 +157,10 @@ export class VaultBook extends ChainBook {
 export type GrantMemo = "opened" | { readonly refusal: RefusalId }
 
 /** Of a team that was not served yet. */
-export const NO_EXTRAS: Extras = { stir: -1, openings: [], grants: [], olds: [], waiting: [], pending: [] }
+export const NO_EXTRAS: Extras = {
+    stir: -1,
+    ...{ openings: [], grants: [], olds: [], waiting: [], pending: [], broken: [] },
+}
 
 export class TeamBook extends ChainBook {
     readonly id: string
@@ -216,6 +237,8 @@ export class Books {
     readonly teams = new Map<string, TeamBook>()
     /** By their own `key`. */
     readonly refusals = new Map<string, Refusal>()
+    /** Links that were refused of teams that are in no book. */
+    readonly strangers = new Map<string, Stop>()
     /** Keys of refusals that were looked at in this browser, also in earlier visits, and when they were first seen, ms. */
     readonly looked = new Map<string, number>()
     /** Teams whose keys the server could not reach when it answered last. */
@@ -249,27 +272,28 @@ export class Books {
         return hashes !== undefined && seq < hashes.length ? hashes.at(seq) : null
     }
 
-    /**
-     * Note a refusal for the page. What it names is frozen by the caller.
-     *
-     * @param bytes - the hash of what was refused, where the same bytes may come again at every visit.
-     */
+    /** Note a refusal for the page. What it names is frozen by the caller. */
     refuse(
         id: RefusalId,
         place: { team?: string; vault?: string; item?: string },
-        facts: Readonly<Record<string, string | number>>,
-        bytes: string | null = null,
+        facts: Facts,
+        shown: Shown = {},
     ): void {
         const { team = null, vault = null, item = null } = place
         const book = team === null ? undefined : this.teams.get(team)
         // What was told beside its chain is not to be kept: see the cache.
         if (book !== undefined) book.isDirty = true
+        const { bytes = null, stop = null } = shown
+        const { signer = stop?.theirs ? signerOf(book?.state ?? null, stop.theirs) : null } = shown
         const key = refusalKey([id, team, vault, item, bytes])
         const looked = bytes === null ? undefined : this.looked.get(key)
+        const all = { refusal: id, team, vault, item, ...facts, ...factsOf(stop, signer) }
         this.refusals.set(key, {
             ...{ key, id, team, vault, item, isLasting: bytes !== null, isKnown: looked !== undefined },
             at: this.refusals.get(key)?.at ?? looked ?? this.#now(),
-            report: JSON.stringify({ refusal: id, team, vault, item, ...facts }, null, 2),
+            report: JSON.stringify(all, null, 2),
+            signer: book === undefined ? null : signer,
+            links: stop !== null,
         })
     }
 
@@ -278,24 +302,21 @@ export class Books {
         return [...this.refusals.values()].some((one) => one.team === team && one.vault === null)
     }
 
-    freezeTeam(team: TeamBook, id: RefusalId, facts: Readonly<Record<string, string | number>>): void {
+    freezeTeam(team: TeamBook, id: RefusalId, facts: Facts): void {
         if (team.isFinal || team.refusal === id) return
         if (team.isBehind) this.thaw(team)
         team.refusal = id
-        this.refuse(id, { team: team.id }, { seq: team.state.seq, head: hex(team.state.head), ...facts })
+        const { seq, head } = team.state
+        this.refuse(id, { team: team.id }, { seq, head: hex(head), ...facts }, { stop: team.stop })
     }
 
-    freezeVault(
-        vault: VaultBook,
-        id: RefusalId,
-        facts: Readonly<Record<string, string | number>>,
-        item?: string,
-    ): void {
+    freezeVault(vault: VaultBook, id: RefusalId, facts: Facts, item?: string): void {
         if (vault.isFinal || vault.refusal === id) return
         if (vault.isBehind) this.thaw(vault)
         vault.refusal = id
         const at = { team: vault.team.id, vault: vault.id, ...(item === undefined ? {} : { item }) }
-        this.refuse(id, at, { seq: vault.state.seq, head: hex(vault.state.head), ...facts })
+        const { seq, head } = vault.state
+        this.refuse(id, at, { seq, head: hex(head), ...facts }, { stop: vault.stop })
     }
 
     /** The server has caught up with a chain that it was behind of. */
@@ -309,6 +330,15 @@ export class Books {
         for (const team of this.teams.values()) for (const vault of team.vaults.values()) vault.dropKeys()
         this.teams.clear()
         this.refusals.clear()
+        this.strangers.clear()
+    }
+}
+
+/** For the report: which link it was and whom it names, so that it can be found again and its signer be asked. */
+function factsOf(stop: Stop | null, signer: Signer | null): Facts {
+    return {
+        ...(stop?.theirs && { refused_seq: stop.seq, refused_link: hex(sha256(stop.theirs)) }),
+        ...(signer && { signer: signer.member, signature_holds: signer.isProven ? 1 : 0 }),
     }
 }
 

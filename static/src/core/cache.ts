@@ -59,7 +59,8 @@ export class Cache {
     #team(books: Books, map: Readonly<Record<string, unknown>>): void {
         const team = new TeamBook(restoreTeam(asBytes(map["state"])), hex(this.#me.account))
         const extras = asMap(map["extras"]) as unknown as Extras
-        team.takeExtras({ ...extras, stir: extras.stir - 1 })
+        // A cache of a client before this one has none of what came since.
+        team.takeExtras({ ...NO_EXTRAS, ...extras, stir: extras.stir - 1 })
         team.isMissing = map["missing"] === true
         books.teams.set(team.id, team)
     }
@@ -123,7 +124,7 @@ function keptExtras(books: Books, team: TeamBook): Extras {
 }
 
 function teamMap(team: TeamBook, extras: Extras): Bytes {
-    const { stir, openings, grants, olds, waiting, pending } = extras
+    const { stir, openings, grants, olds, waiting, pending, broken } = extras
     const stored = {
         // One more, since a team that was never served has none, and the profile has no negative numbers.
         stir: stir + 1,
@@ -133,6 +134,7 @@ function teamMap(team: TeamBook, extras: Extras): Bytes {
         olds: olds.map((row) => ({ ...row })),
         waiting: waiting.map((row) => ({ ...row, opening: { ...row.opening } })),
         pending: pending.map((row) => ({ ...row })),
+        broken: broken.map((row) => ({ ...row })),
     }
     const state = serialiseTeam(team.state)
     const { isMissing: missing, state: at } = team

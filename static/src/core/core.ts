@@ -14,6 +14,7 @@ import type {
     Picked,
     Right,
     Role,
+    SavedLinks,
     SaveResult,
     Snapshot,
     Written,
@@ -22,7 +23,7 @@ import type { Opened } from "./account.ts"
 import { Accounts } from "./account.ts"
 import type { Clock } from "./clock.ts"
 import { dropDraft, listDrafts, putDraft } from "./drafts.ts"
-import { forkOf, readableCopy } from "./evidence.ts"
+import { readableCopy, refusedLinks } from "./evidence.ts"
 import { CoreFailure, ensure } from "./failure.ts"
 import { IdleLock } from "./idle.ts"
 import { acceptInvite, cameByHand, invite, openInvite } from "./invites.ts"
@@ -382,8 +383,8 @@ export class CoffretCore implements Core {
         await dropDraft(this.#context().shelf, id)
     }
 
-    async forkOf(team: string, vault: string | null): Promise<string> {
-        return forkOf(this.#context(), team, vault)
+    async refusedLinks(team: string, vault: string | null): Promise<SavedLinks> {
+        return refusedLinks(this.#context(), team, vault)
     }
 
     async readableCopy(vault: string): Promise<string> {

@@ -5,13 +5,15 @@ import { encode } from "../crypto/cbor.ts"
 import { Refused } from "../crypto/errors.ts"
 import { parseSigned } from "../crypto/links.ts"
 import { sha256 } from "../crypto/sodium.ts"
-import type { TeamBook } from "./books.ts"
+import type { SavedLinks } from "../worker/api.ts"
+import type { Stop, TeamBook } from "./books.ts"
 import { VaultBook } from "./books.ts"
 import type { Context } from "./context.ts"
 import { CoreFailure, ensure } from "./failure.ts"
 import { requireReadable } from "./links.ts"
 import { openItem } from "./read.ts"
 import { readAnswer } from "./records.ts"
+import { signerOf } from "./signers.ts"
 import { CBOR_SEQUENCE, decodeSequence } from "./transport.ts"
 
 type Chain = "team" | "vault"
@@ -22,6 +24,9 @@ type Source =
     | "cut by the team"
     | "signed here, and accepted by the server's word"
 
+/** Refusals in which a vault's chain contradicts what a removal names of it. */
+const CUTS: readonly string[] = ["T4.cut", "T15.cut", "T15.backdated"]
+
 interface Shown {
     readonly source: Source
     readonly chain: Chain
@@ -30,17 +35,25 @@ interface Shown {
 }
 
 /**
- * Every link that this client knows of for the place where two histories part, with its signer. As text, to be kept.
+ * Every link that this client knows of for the place at which it stopped, with its signer: the one that was refused, and
+ * what it verified or pinned there instead. As text, to be kept.
  *
- * @throws {CoreFailure} `not_found` if nothing parts there.
+ * @throws {CoreFailure} `not_found` if no link was refused there.
  */
-export async function forkOf(context: Context, teamId: string, vaultId: string | null): Promise<string> {
-    const team = context.books.teams.get(teamId)
+export async function refusedLinks(
+    context: Context,
+    teamId: string,
+    vaultId: string | null,
+): Promise<SavedLinks> {
+    const { books, kept } = context
+    const team = books.teams.get(teamId)
     const book = vaultId === null ? team : team?.vaults.get(vaultId)
-    if (team === undefined || book === undefined || book.fork === null) throw new CoreFailure("not_found")
-    const { seq } = book.fork
-    const shown = [...known(context, book, seq), ...(await served(context, team, book))]
-    const pieces = await context.kept.pieces()
+    const stop = book?.stop ?? (vaultId === null ? books.strangers.get(teamId) : null) ?? null
+    if (stop === null) throw new CoreFailure("not_found")
+    const chain = vaultId === null ? "team" : "vault"
+    const here = team === undefined || book === undefined ? [] : known(context, book, stop.seq)
+    const shown = [...here, ...(await served(context, team, book, chain, stop))]
+    const pieces = await kept.pieces()
     const links = shown.map((one) => {
         const signed = one.signed ?? pieces.get(hex(one.hash))?.signed ?? null
         return {
@@ -51,7 +64,10 @@ export async function forkOf(context: Context, teamId: string, vaultId: string |
         }
     })
     const format = "Links of the Coffret formats, version 1. `signed` is what was received, in base64url."
-    return JSON.stringify({ format, team: teamId, vault: vaultId, seq, links }, null, 2)
+    const place = { team: teamId, vault: vaultId, seq: stop.seq, refusal: book?.refusal ?? null }
+    const whole = links.filter(({ signed }) => signed !== null).length
+    const text = JSON.stringify({ format, ...place, links }, null, 2)
+    return { text, whole, hashes: links.length - whole }
 }
 
 function known({ pins }: Context, book: TeamBook | VaultBook, seq: number): Shown[] {
@@ -66,21 +82,24 @@ function known({ pins }: Context, book: TeamBook | VaultBook, seq: number): Show
     return shown
 }
 
-/** The other history's link: it came along, or the server is asked for it; and the cut that contradicts a vault. */
-async function served(context: Context, team: TeamBook, book: TeamBook | VaultBook): Promise<Shown[]> {
-    const chain: Chain = book instanceof VaultBook ? "vault" : "team"
-    const fork = book.fork
-    if (fork === null) return []
+/** What was refused: it came along, or the server is asked for it; and the cut that contradicts a vault. */
+async function served(
+    context: Context,
+    team: TeamBook | undefined,
+    book: TeamBook | VaultBook | undefined,
+    chain: Chain,
+    { seq, theirs, mine }: Stop,
+): Promise<Shown[]> {
     // Where mine was said to be taken, what the server shows is what is folded here.
-    const isHere = fork.mine !== undefined
-    const signed = fork.theirs ?? (isHere ? null : await fetched(context, book, fork.seq).catch(() => null))
+    const isAsked = theirs === null && mine === undefined && book !== undefined
+    const signed = isAsked ? await fetched(context, book, seq).catch(() => null) : theirs
     const shown: Shown[] = []
     if (signed !== null) shown.push({ source: "shown by the server", chain, hash: sha256(signed), signed })
-    if (fork.mine !== undefined) {
+    if (mine !== undefined) {
         const source = "signed here, and accepted by the server's word"
-        shown.push({ source, chain, hash: sha256(fork.mine), signed: fork.mine })
+        shown.push({ source, chain, hash: sha256(mine), signed: mine })
     }
-    if (book.refusal === "T4.cut" && book instanceof VaultBook) {
+    if (CUTS.includes(book?.refusal ?? "") && team !== undefined && book instanceof VaultBook) {
         const cut = team.state.vaults.get(book.id)?.lastCut
         if (cut !== undefined)
             shown.push({
@@ -119,18 +138,25 @@ async function fetched(
     return record?.links[seq - record.first] ?? null
 }
 
-function described(team: TeamBook, chain: Chain, signed: Bytes | null) {
+function described(team: TeamBook | undefined, chain: Chain, signed: Bytes | null) {
     if (signed === null) return { signer: null, at: null, signed: null }
-    const text = base64url(signed)
+    const named = signerOf(team?.state ?? null, signed)
+    const signer = named && {
+        member: named.member,
+        called: team?.callOf(named.member) ?? null,
+        signature: named.isProven ? "holds" : "does not hold",
+    }
+    return { signer, at: timeOf(signed, chain), signed: base64url(signed) }
+}
+
+/** When by the signer's clock; null if the link cannot be read. */
+function timeOf(signed: Bytes, chain: Chain): string | null {
     try {
-        const link = chain === "team" ? parseSigned(signed, "team") : parseSigned(signed, "vault")
-        const member = hex(link.actor)
-        const fingerprints = link.sigs.map(({ fp }) => hex(fp))
-        const signer = { member, called: team.callOf(member), fingerprints }
-        return { signer, at: new Date(link.at).toISOString(), signed: text }
+        const { at } = chain === "team" ? parseSigned(signed, "team") : parseSigned(signed, "vault")
+        return new Date(at).toISOString()
     } catch (error) {
         if (!(error instanceof Refused) && !(error instanceof RangeError)) throw error
-        return { signer: null, at: null, signed: text }
+        return null
     }
 }
 

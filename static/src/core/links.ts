@@ -212,7 +212,7 @@ export function foldMine({ books }: Context, team: TeamBook, link: TeamLink): vo
     if (team.state.hashes.is(link.seq, link.hash)) return
     if (team.refusal !== null) throw frozen(team, place)
     if (team.state.seq + 1 !== link.seq) {
-        team.fork = { seq: link.seq, theirs: null, mine: link.signed }
+        team.stopAt(link.seq, null, link.signed)
         books.freezeTeam(team, "T4.fork", { answered_seq: link.seq, answered_head: hex(link.hash) })
         throw new RefusedThere("T4.fork", place)
     }
@@ -234,7 +234,7 @@ export function foldMineVault({ books }: Context, vault: VaultBook, link: Parsed
     if (team.refusal !== null) throw frozen(team, new Place(team.id))
     if (vault.refusal !== null) throw frozen(vault, place)
     if (state.seq + 1 !== link.seq) {
-        vault.fork = { seq: link.seq, theirs: null, mine: link.signed }
+        vault.stopAt(link.seq, null, link.signed)
         books.freezeVault(vault, "T4.fork", { answered_seq: link.seq, answered_head: hex(link.hash) })
         throw new RefusedThere("T4.fork", place)
     }

@@ -44,6 +44,15 @@ export interface PendingRow {
     readonly to: string
 }
 
+/** A grant whose recipient's browser reported that it does not open. Told to managers only. */
+export interface BrokenRow {
+    readonly vault: string
+    readonly epoch: number
+    /** Fingerprints, hex. */
+    readonly to: string
+    readonly from: string
+}
+
 /** Everything of a team that is not in its chain. Replaced as a whole by each record. */
 export interface Extras {
     readonly stir: number
@@ -52,6 +61,7 @@ export interface Extras {
     readonly olds: readonly OldRow[]
     readonly waiting: readonly WaitingRow[]
     readonly pending: readonly PendingRow[]
+    readonly broken: readonly BrokenRow[]
 }
 
 export interface TeamRecord extends HeadRow {
@@ -144,6 +154,10 @@ function pending(value: unknown): PendingRow {
     return { vault: id(fields["vault"]), epoch: asUint(fields["epoch"]), to: hex(asBytes(fields["to"], 32)) }
 }
 
+function broken(value: unknown): BrokenRow {
+    return { ...pending(value), from: hex(asBytes(asMap(value)["from"], 32)) }
+}
+
 function rows<T>(value: unknown, read: (row: unknown) => T): T[] {
     return (orNull(value, asList) ?? []).map(read)
 }
@@ -165,6 +179,7 @@ function readTeam(fields: Answer): TeamRecord {
             olds: rows(fields["olds"], old),
             waiting: rows(fields["waiting"], waiting),
             pending: rows(fields["pending"], pending),
+            broken: rows(fields["broken"], broken),
         },
     }
 }

@@ -5,12 +5,14 @@ import type { Bytes } from "../crypto/bytes.ts"
 import { concat, equal, hex, unhex } from "../crypto/bytes.ts"
 import { encode } from "../crypto/cbor.ts"
 import { Refused, Waiting } from "../crypto/errors.ts"
+import type { Grant } from "../crypto/grants.ts"
 import { parseGrant } from "../crypto/grants.ts"
 import type { Keyring } from "../crypto/keys.ts"
 import { sha256 } from "../crypto/sodium.ts"
 import { openOldDek } from "../crypto/wraps.ts"
 import type { Books, TeamBook, VaultBook } from "./books.ts"
 import type { GrantRow } from "./records.ts"
+import { senderOf } from "./signers.ts"
 
 /** Refusals that an honest server's leftovers cause: a grant from before my present right. Not used, and no lie. */
 const STALE: readonly string[] = ["T7.right", "T7.since"]
@@ -69,11 +71,12 @@ function takeGrant(books: Books, team: TeamBook, keyring: Keyring, row: GrantRow
         team.memo.set(key, { refusal: error.refusal })
         if (vault !== undefined) noteBroken(vault, stored)
         if (!STALE.includes(error.refusal)) {
+            const grant = readGrant(row)
             books.refuse(
                 error.refusal,
                 { team: team.id, vault: row.vault },
-                { grant: key, seq: team.state.seq },
-                key,
+                { grant: key, seq: team.state.seq, ...(grant && { from: hex(grant.from) }) },
+                { bytes: key, signer: grant && senderOf(team.state, grant) },
             )
         }
         return null
@@ -140,6 +143,23 @@ export async function reachOf(vault: VaultBook, epoch: number): Promise<Set<numb
         }
     }
     return reach
+}
+
+/** Was the open epoch made while I held a right, and without a key for me? Whoever makes one owes it to every holder. */
+export function isPassedOver({ team, id, epoch }: VaultBook): boolean {
+    const folded = team.state.vaults.get(id)
+    const held = folded?.holdings.get(team.me?.id ?? "")
+    if (folded === undefined || held === undefined || held.since >= folded.current.seq) return false
+    return !team.extras.grants.some((row) => row.vault === id && readGrant(row)?.epoch === epoch)
+}
+
+/** What a grant says of itself; null if it cannot be read. */
+export function readGrant(row: GrantRow): Grant | null {
+    try {
+        return parseGrant(encode({ grant: row.grant, sig: row.sig }))
+    } catch {
+        return null
+    }
 }
 
 export function placeOf(vault: VaultBook, epoch: number) {

@@ -127,7 +127,7 @@ export class Sync {
             const facts = { server_seq: seq, server_head: hex(hash) }
             if (seq < (known.teams.get(id) ?? 0)) this.#books.freezeTeam(team, "T4.older", facts)
             else if (seq <= team.state.seq && !team.state.hashes.is(seq, hash)) {
-                team.fork = { seq, theirs: null }
+                team.stopAt(seq, null)
                 this.#books.freezeTeam(team, "T4.fork", facts)
             }
         }
@@ -137,7 +137,7 @@ export class Sync {
             const facts = { server_seq: seq, server_head: hex(hash) }
             if (seq < (known.vaults.get(id) ?? 0)) this.#books.freezeVault(vault, "T4.older", facts)
             else if (seq <= vault.state.seq && !vault.state.columns.hashes.is(seq, hash)) {
-                vault.fork = { seq, theirs: null }
+                vault.stopAt(seq, null)
                 this.#books.freezeVault(vault, "T4.fork", facts)
             }
         }

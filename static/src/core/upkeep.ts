@@ -1,23 +1,23 @@
 /**
  * What an unlocked client does unasked after a sync: confirm who was invited as member or auditor, seal what is pending,
- * change the keys that a removal asks to change, complete the way back to older keys, report what opens. Recipients come from the fold; the server's lists only hint.
+ * change the keys that a removal or their age asks to change, complete the way back to older keys, report what opens. Recipients come from the fold; the server's lists only hint.
  */
 import { NONE } from "../chain/team.ts"
 import type { Bytes } from "../crypto/bytes.ts"
 import { hex, unhex } from "../crypto/bytes.ts"
 import type { Value } from "../crypto/cbor.ts"
-import { encode } from "../crypto/cbor.ts"
-import { makeGrant, parseGrant } from "../crypto/grants.ts"
+import { makeGrant } from "../crypto/grants.ts"
 import type { Dek } from "../crypto/keys.ts"
 import { sealOldDek } from "../crypto/wraps.ts"
 import type { TeamBook, VaultBook } from "./books.ts"
 import type { Context } from "./context.ts"
 import { CoreFailure, Unanswered } from "./failure.ts"
+import { keyOf } from "./holders.ts"
 import { uuid } from "./ids.ts"
 import { grantValue, teamPath, vaultPath } from "./links.ts"
 import { confirmMember } from "./members.ts"
-import type { GrantRow, PendingRow } from "./records.ts"
-import { grantKey, placeOf, reachOf } from "./ring.ts"
+import type { PendingRow } from "./records.ts"
+import { grantKey, isPassedOver, placeOf, reachOf, readGrant } from "./ring.ts"
 import { acceptRefusal, confirmsAlone } from "./waiting.ts"
 import { rotateVault } from "./write.ts"
 
@@ -25,6 +25,11 @@ import { rotateVault } from "./write.ts"
 const PATIENCE = 20_000
 /** Up to so much longer, by lot: a hundred idle clients would all race for one head. */
 const SPREAD = 40_000
+/**
+ * So long, ms, a vault keeps a key before an idle client of a writer changes it. Told from the clocks of this device and of
+ * whoever made the key: a wrong one costs a change of key that nobody needed, or leaves it to the next removal.
+ */
+export const KEY_AGE = 365 * 86_400_000
 
 export class Upkeep {
     readonly #context: Context
@@ -49,7 +54,7 @@ export class Upkeep {
             await this.#quietly(() => this.#seal(team))
             for (const vault of team.vaults.values()) {
                 if (vault.refusal !== null || vault.right === NONE) continue
-                await this.#quietly(() => this.#rotateIfDue(vault))
+                await this.#quietly(() => this.#rotateIfWanted(vault))
                 await this.#quietly(() => this.#complete(vault))
             }
             await this.#quietly(() => this.#report(team))
@@ -163,11 +168,19 @@ export class Upkeep {
         if (vault.hasBrokenGrant || isPassedOver(vault)) await rotateVault(this.#context, vault.id)
     }
 
-    /** Change the key of a vault that somebody left, if nothing is written that would do it (design 9). */
-    async #rotateIfDue(vault: VaultBook): Promise<void> {
+    /** Is a change of key asked for, by a removal or by its age? */
+    #isWanted(vault: VaultBook): boolean {
+        if (!vault.mayWrite) return false
+        if (vault.isDue) return true
+        const made = keyOf(vault)?.at ?? Number.POSITIVE_INFINITY
+        return vault.dek !== undefined && this.#context.clock.now() - made > KEY_AGE
+    }
+
+    /** Change the key of a vault that somebody left, if nothing is written that would do it, or that is old (design 9). */
+    async #rotateIfWanted(vault: VaultBook): Promise<void> {
         const { clock, outbox } = this.#context
         const key = `${vault.team.id}/${vault.id}`
-        if (!vault.isDue || !vault.mayWrite) {
+        if (!this.#isWanted(vault)) {
             this.#rotateAt.delete(key)
             return
         }
@@ -175,8 +188,8 @@ export class Upkeep {
         if (at !== undefined && (clock.now() < at || outbox.pending > 0)) return
         this.#rotateAt.set(key, clock.now() + PATIENCE + Math.random() * SPREAD)
         if (at === undefined) return
-        await rotateVault(this.#context, vault.id, (now) => now.isDue && now.mayWrite)
-        if (!vault.isDue) this.#context.view.notice("rotated")
+        await rotateVault(this.#context, vault.id, (now) => this.#isWanted(now))
+        if (!this.#isWanted(vault)) this.#context.view.notice("rotated")
     }
 
     /** Whoever holds an older key and the open one adds the way from this to that, if there is none. */
@@ -222,21 +235,5 @@ export class Upkeep {
         if (vault === undefined) return false
         const reach = await reachOf(vault, epoch)
         return [...vault.ring.keys()].every((held) => held > epoch || reach.has(held))
-    }
-}
-
-/** Was the open epoch made while I held a right, and without a key for me? Whoever makes one owes it to every holder. */
-function isPassedOver({ team, id, epoch }: VaultBook): boolean {
-    const folded = team.state.vaults.get(id)
-    const held = folded?.holdings.get(team.me?.id ?? "")
-    if (folded === undefined || held === undefined || held.since >= folded.current.seq) return false
-    return !team.extras.grants.some((row) => row.vault === id && readGrant(row)?.epoch === epoch)
-}
-
-function readGrant(row: GrantRow) {
-    try {
-        return parseGrant(encode({ grant: row.grant, sig: row.sig }))
-    } catch {
-        return null
     }
 }

@@ -1,7 +1,6 @@
 /** What the page sees: snapshots, and rows as differences. Plain values only: no key, no link, no sealed byte. */
 import type { Level, Member } from "../chain/team.ts"
 import { LEVELS, NONE } from "../chain/team.ts"
-import { hex } from "../crypto/bytes.ts"
 import type {
     Event,
     InviteView,
@@ -13,18 +12,13 @@ import type {
     VaultView,
 } from "../worker/api.ts"
 import type { Books, Row, TeamBook, VaultBook } from "./books.ts"
+import { brokenOf, holdersOf, keyOf, lastOf, rightName, steppedOverOf } from "./holders.ts"
 import type { Settings } from "./settings.ts"
 import { isInviterKnown } from "./settings.ts"
 import { spokenIfKnown } from "./spoken.ts"
 
 const BATCH = 500 // rows of one message
 const VERIFIED = 5_000 // ids of one message
-const NAMES: readonly (Right | null)[] = [null, "read", "write", "manage"]
-
-export function rightName(level: Level): Right | null {
-    return NAMES[level] ?? null
-}
-
 /** Tells the page. `changed` asks for a new snapshot; several askings in one turn give one. */
 export class View {
     readonly #emit: (event: Event) => void
@@ -156,6 +150,7 @@ function memberView(book: TeamBook, member: Member, me: Member, settings: Settin
         id: member.id,
         name: book.textOf(member.profile.name),
         email: book.textOf(member.profile.email),
+        formerly: formerlyOf(book, member),
         role: member.role,
         verified: member.verified,
         checked: signed(member.checked),
@@ -167,8 +162,19 @@ function memberView(book: TeamBook, member: Member, me: Member, settings: Settin
         me: member.id === me.id,
         differed: settings.differed.get(`${book.id}/${member.id}`) ?? null,
         rights,
-        pending: Object.fromEntries(member.pending.map(({ vault, right }) => [vault, NAMES[right] as Right])),
+        pending: Object.fromEntries(
+            member.pending.map(({ vault, right }) => [vault, rightName(right) as Right]),
+        ),
     }
+}
+
+/** That there was another name the chain says; its text shows where the server gives it, and it opens its commitment. */
+function formerlyOf(book: TeamBook, { formerly, profile }: Member): MemberView["formerly"] {
+    const present = book.textOf(profile.name)
+    return formerly
+        .map(({ name, until }) => ({ name: book.textOf(name), until: book.state.linkAt(until).at }))
+        .filter(({ name }) => name === null || name !== present)
+        .toReversed()
 }
 
 function inviteViews(book: TeamBook): InviteView[] {
@@ -190,6 +196,7 @@ function vaultView(vault: VaultBook): VaultView {
     const isNamed = own !== undefined || vault.sealed.has(vault.id)
     const live = vault.rows.size + vault.sealed.size - (isNamed ? 1 : 0)
     const verified = vault.state.seq
+    const holders = holdersOf(vault)
     return {
         id: vault.id,
         team: vault.team.id,
@@ -201,7 +208,11 @@ function vaultView(vault: VaultBook): VaultView {
         links: Math.max(vault.announced, verified),
         state: stateOf(vault),
         due: vault.isDue,
-        holders: holdersOf(vault),
+        holders,
+        last: lastOf(holders),
+        broken: brokenOf(vault),
+        steppedOver: steppedOverOf(vault),
+        key: keyOf(vault),
     }
 }
 
@@ -213,20 +224,6 @@ function stateOf(vault: VaultBook): VaultView["state"] {
     if (vault.dek !== undefined) return vault.shut.length === 0 ? "ready" : "incomplete"
     // A key that came and is no good is stepped over by the next write, so nothing is waited for.
     return vault.mayWrite && vault.hasBrokenGrant ? "ready" : "waiting_for_key"
-}
-
-function holdersOf(vault: VaultBook): VaultView["holders"] {
-    const { state, extras } = vault.team
-    const without = new Set(
-        extras.pending
-            .filter((row) => row.vault === vault.id && row.epoch === vault.epoch)
-            .map((row) => row.to),
-    )
-    return state.holders(vault.id).map(({ member, right }) => ({
-        member: member.id,
-        right: rightName(right) as Right,
-        hasKey: !without.has(hex(member.fp)),
-    }))
 }
 
 /** Shown always, since a server can hold back: the newest link by somebody else, by their own clock. */

@@ -4,7 +4,7 @@ import { ACCEPTANCE, BODIES, isTeamType } from "./bodies"
 import type { Bytes } from "./bytes"
 import { base64url, compare, concat, unbase64url, utf8 } from "./bytes"
 import type { Value } from "./cbor"
-import { encode, tryDecode } from "./cbor"
+import { encode, isMap, tryDecode } from "./cbor"
 import { need, Refused } from "./errors"
 import type { InviteKey, Keyring } from "./keys"
 import { SUITE } from "./keys"
@@ -157,13 +157,31 @@ export function verifyAccept(accept: Bytes, signature: Bytes, key: Bytes): boole
     return verify(signature, concat(utf8(ACCEPT_LABEL), accept), key)
 }
 
+/**
+ * Whom the bytes of a link name as its actor, also if they break every other rule; null if that cannot be read. For
+ * showing what was refused: nothing may be built on it.
+ */
+export function readActor(bytes: Uint8Array): { actor: Bytes; isBy: (key: Bytes) => boolean } | null {
+    if (bytes.length > MAX_SIGNED) return null
+    const signed = tryDecode(bytes)
+    if (!SIGNED(signed)) return null
+    const { link: content, sigs } = signed as unknown as { link: Bytes; sigs: Sig[] }
+    const link = tryDecode(content)
+    if (!isMap(link)) return null
+    const { actor, type } = link as Record<string, unknown>
+    const first = sigs[0]
+    if (!b16(actor) || typeof type !== "string" || !/^[a-z_]+$/.test(type)) return null
+    const said = concat(utf8(labelOf(type)), content)
+    return { actor: actor as Bytes, isBy: (key) => first !== undefined && verify(first.sig, said, key) }
+}
+
 /** Does the link's first signature hold under `key`? */
 export function verifyLink(link: TeamLink | VaultLink, key: Bytes): boolean {
     const first = link.sigs[0]
     return first !== undefined && verify(first.sig, concat(utf8(labelOf(link.type)), link.link), key)
 }
 
-function labelOf(type: LinkType): string {
+function labelOf(type: string): string {
     return `coffret/link/${type}/v1\0`
 }
 

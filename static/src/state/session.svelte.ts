@@ -132,7 +132,8 @@ class Session {
         )
         const at = Date.now()
         const report = JSON.stringify({ refusal: id, ...place }, null, 2)
-        this.refusal = known ?? { key: id, id, ...place, at, isLasting: false, isKnown: false, report }
+        const plain = { isLasting: false, isKnown: false, signer: null, links: false }
+        this.refusal = known ?? { key: id, id, ...place, ...plain, at, report }
     }
 
     team(id: Id | null): TeamView | null {

@@ -1,5 +1,6 @@
 /** What a refusal page says: what was seen, what it means, what to do. By the id of the format's description. */
 import { isRefusal, REFUSALS } from "../chain/refusals.ts"
+import type { SavedLinks } from "../worker/api.ts"
 
 export interface RefusalWords {
     title: string
@@ -15,7 +16,7 @@ const JOIN = new Set(["T10.link", "F8.short"])
 const STRANGER = new Set(["T6.key"])
 const STOPPED = new Set(["R1.recipient"])
 const UNKNOWN = new Set(["R13.team", "R13.vault"])
-const FORK = new Set(["T4.fork", "T4.cut", "R23.genesis", "T15.cut", "T15.backdated"])
+const FORK = new Set(["T4.fork", "T4.cut", "R23.genesis", "T15.cut"])
 const ACCOUNT = new Set(["A3.server_key", "A4.bundle", "R10.kdf", "R17.bundle", "R17.keyring", "S4.keys"])
 const ITEM = new Set(["R7.open", "R7.hash", "R16.open"])
 const ITEMS = new Set(["R12.items"])
@@ -24,6 +25,23 @@ const GRANT = /^(T7|T8)\./
 /** Do two histories part there, whose links can be compared? */
 export function isFork(id: string): boolean {
     return FORK.has(id)
+}
+
+/** What a saved file of links holds. */
+export function savedWords({ whole, hashes }: Omit<SavedLinks, "text">): string {
+    const links = whole === 1 ? "one link" : `${whole} links`
+    const others = hashes === 1 ? "one hash" : `${hashes} hashes`
+    if (hashes === 0) return `Saved, with ${links}.`
+    if (whole === 0) return `Saved: ${others}. No link itself is known here.`
+    return `Saved, with ${links}; of the rest only ${others} ${hashes === 1 ? "is" : "are"} known here.`
+}
+
+/** Whose signature stands under what was refused: a quoted name, or null for somebody whom the team's log does not know. */
+export function signerWords(name: string | null, isProven: boolean): string {
+    if (name === null) return "What was refused names a signer whom the team’s log does not know."
+    return isProven
+        ? `What was refused is signed by ${name}.`
+        : `What was refused names ${name} as its signer, but the signature is not theirs.`
 }
 
 const TELL = {

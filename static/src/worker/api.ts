@@ -48,6 +48,8 @@ export interface MemberView {
     id: Id
     name: string | null
     email: string | null
+    /** Names before this one, the last first; null for one whose text is not there. `until`: Unix ms by their clock. */
+    formerly: { name: string | null; until: number }[]
     role: Role
     verified: "founder" | "token" | "words" | "none"
     /** Who signed what `verified` says, and when by their clock. */
@@ -106,6 +108,25 @@ export interface Refusal {
     item: Id | null
     /** Copyable report without secrets: heads, seq, hashes. */
     report: string
+    /** The member of that team whom the refused link or key names as its signer; `isProven`: the signature is theirs. */
+    signer: { member: Id; isProven: boolean } | null
+    /** Is there a place in a chain at which this client stopped, whose links can be saved? */
+    links: boolean
+}
+
+/** A key of a vault by its number, who made it, and when by their clock (Unix ms). */
+export interface KeyView {
+    epoch: number
+    by: Id
+    at: number
+}
+
+/** A file's text: what this browser has of the links at one place, with their signers. */
+export interface SavedLinks {
+    text: string
+    /** Links that are in it whole, and those of which only the hash is known here. */
+    whole: number
+    hashes: number
 }
 
 export interface VaultView {
@@ -125,7 +146,16 @@ export interface VaultView {
     /** Items that no key here opens yet, the vault's name not counted. */
     shut: number
     due: boolean
-    holders: { member: Id; right: Right; hasKey: boolean }[]
+    /** `hasKey`: has their browser said that the key opens? Null if I do not manage the vault, since only managers are told. */
+    holders: { member: Id; right: Right; hasKey: boolean | null }[]
+    /** With whom the vault dies: its only holder, or the only one who is known to have the key. */
+    last: { member: Id; of: "right" | "key" } | null
+    /** Keys that did not open for whom they were sealed to, as their browsers reported. Managers only. */
+    broken: { epoch: number; from: Id; to: Id }[]
+    /** Keys of the vault that do not open here, and who made them, when by their clock. */
+    steppedOver: KeyView[]
+    /** The present key. */
+    key: KeyView | null
 }
 
 export interface TeamView {
@@ -305,8 +335,8 @@ export interface Core {
     /** Without those that are on their way: what cannot be written is a draft again. */
     drafts(): Promise<Draft[]>
     dropDraft(id: Id): Promise<void>
-    /** Both links of a place where two histories part, with their signers, as a file's text. `not_found`: none part. */
-    forkOf(team: Id, vault: Id | null): Promise<string>
+    /** The links of the place at which this client stopped in a chain: see {@link SavedLinks}. `not_found`: none is refused. */
+    refusedLinks(team: Id, vault: Id | null): Promise<SavedLinks>
     /** What can be read of a vault here, in clear, as a file's text. */
     readableCopy(vault: Id): Promise<string>
     syncNow(): Promise<void>

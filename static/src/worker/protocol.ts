@@ -48,7 +48,7 @@ export const METHODS: { readonly [M in Method]: true } = {
     putDraft: true,
     drafts: true,
     dropDraft: true,
-    forkOf: true,
+    refusedLinks: true,
     readableCopy: true,
     syncNow: true,
 }

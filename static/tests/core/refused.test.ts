@@ -169,7 +169,7 @@ describe("chains", () => {
         await applier.links(again(links))
         expect(held.refusal).toBe(null)
         await applier.links(again(links.with(0, links[1] as Bytes)))
-        expect([held.refusal, held.fork?.seq]).toEqual(["T4.fork", 1])
+        expect([held.refusal, held.stop?.seq]).toEqual(["T4.fork", 1])
     })
 
     it("that pins contradict are frozen, and told of if they are not here", async () => {

@@ -13,7 +13,7 @@ import { TeamBuilder } from "../chains.ts"
 
 /** What a team's record says beside its chain: nothing. */
 export function record(): Extras {
-    return { stir: 0, openings: [], grants: [], olds: [], waiting: [], pending: [] }
+    return { stir: 0, openings: [], grants: [], olds: [], waiting: [], pending: [], broken: [] }
 }
 
 export type Orchard = Awaited<ReturnType<typeof orchard>>

@@ -1,6 +1,7 @@
 /** What every case asserts: honest first, then the lie, then silence, then the honest state again. */
 import { expect } from "vitest"
 import type { RefusalId } from "../../src/chain/refusals.ts"
+import { refusedLinks } from "../../src/core/evidence.ts"
 import { toFailure } from "../../src/core/failure.ts"
 import { uuid } from "../../src/core/ids.ts"
 import { createVault } from "../../src/core/members.ts"
@@ -46,6 +47,7 @@ export async function refused(world: World, id: RefusalId, scene: Scene): Promis
     const victim = await Twin.of(scene.who, { ...(scene.known && honest), lie: told })
     await act(scene, victim)
     expect(new Set(victim.refusals)).toEqual(new Set([id, ...(scene.also ?? [])]))
+    await keepsItsLink(victim)
     await scene.sees?.(victim, honest)
     await staysShut(world, scene, victim)
     expectPlainReports(victim)
@@ -151,6 +153,24 @@ function expectPlainReports(victim: Twin): void {
             if (name === "refusal" || value === null || typeof value === "number") continue
             expect(value, name).toMatch(/^[0-9a-f]+$/)
         }
+    }
+}
+
+/** Refusals that only a link of a chain can earn. */
+const OF_A_LINK = /^(T1|T2|T3|T9|T12|T14|T15|T16|F1)\./
+
+/** A link that was refused is not thrown away: the report names it, its signer stands on the page, it can be saved. */
+async function keepsItsLink({ context }: Twin): Promise<void> {
+    for (const { id, team, vault, links, signer, report } of context.books.refusals.values()) {
+        if (!OF_A_LINK.test(id) || team === null) continue
+        const facts = JSON.parse(report) as Record<string, unknown>
+        const named = context.books.teams.has(team) ? (facts["signer"] ?? null) : null
+        expect([links, signer?.member ?? null], id).toEqual([true, named])
+        const saved = await refusedLinks(context, team, vault)
+        const kept = JSON.parse(saved.text) as { links: { source: string; hash: string; signed: string }[] }
+        const shown = kept.links.find(({ source }) => source === "shown by the server")
+        expect([shown?.hash, saved.whole > 0], id).toEqual([facts["refused_link"], true])
+        expect(shown?.signed, id).toMatch(/^[\w-]+$/)
     }
 }
 

@@ -16,6 +16,7 @@ import type {
     Right,
     Role,
     Row,
+    SavedLinks,
     Snapshot,
     TeamView,
     VaultView,
@@ -372,8 +373,8 @@ export class FakeCore implements Core {
     async dropDraft(id: Id): Promise<void> {
         this.#drafts.delete(id)
     }
-    async forkOf(): Promise<string> {
-        return "{}"
+    async refusedLinks(): Promise<SavedLinks> {
+        return { text: "{}", whole: 1, hashes: 1 }
     }
 
     async readableCopy(): Promise<string> {

@@ -35,6 +35,7 @@ function person(
         id: hex(100 + number),
         name,
         email,
+        formerly: [],
         role,
         verified,
         checked: { by: hex(verified === "founder" ? 100 : 101), at: NOW - (29 - number) * DAY },
@@ -104,6 +105,10 @@ export function vault(
         state: "ready",
         due: false,
         holders,
+        last: null,
+        broken: [],
+        steppedOver: [],
+        key: { epoch: 1, by: hex(100), at: NOW - 200 * DAY },
         ...more,
     }
 }

@@ -84,7 +84,7 @@ export const SCENES: Record<string, (snapshot: Snapshot) => Snapshot> = {
         progress: { label: "verify", done: 4_120, total: 10_000 },
         refusals: [
             {
-                ...{ key: "T4.older", at: NOW, isLasting: false, isKnown: false },
+                ...{ key: "T4.older", at: NOW, isLasting: false, isKnown: false, signer: null, links: false },
                 id: "T4.older",
                 team: TEAM,
                 vault: null,
@@ -111,14 +111,22 @@ export const SCENES: Record<string, (snapshot: Snapshot) => Snapshot> = {
         })),
     }),
     refused: refusing({ id: "R7.hash", vault: VAULTS.fleet, item: hex(1003) }),
-    fork: refusing({ id: "T4.fork" }, { id: "T4.cut", vault: VAULTS.fleet }),
+    fork: refusing(
+        { id: "T4.fork", links: true, signer: { member: hex(101), isProven: true } },
+        { id: "T4.cut", vault: VAULTS.fleet },
+    ),
     older: refusing({ id: "T4.older" }),
     stranger: refusing({ id: "R13.team", team: hex(77) }),
     person: refusing({ id: "T6.key" }),
-    key: refusing({ id: "T8.commit", vault: VAULTS.fleet }),
+    key: refusing({ id: "T8.commit", vault: VAULTS.fleet, signer: { member: hex(101), isProven: true } }),
     recipient: refusing({ id: "R1.recipient", vault: VAULTS.fleet }),
     long: refusing(
-        { id: "T15.backdated", vault: VAULTS.fleet },
+        {
+            id: "T15.backdated",
+            vault: VAULTS.fleet,
+            links: true,
+            signer: { member: hex(103), isProven: false },
+        },
         ...Array.from({ length: 24 }, (_, at) => ({
             id: "R7.open",
             vault: VAULTS.fleet,
@@ -150,6 +158,7 @@ function refusing(...refusals: (Pick<Refusal, "id"> & Partial<Refusal>)[]) {
             return {
                 ...place,
                 ...{ key: Object.values(place).join("/"), at: NOW, isLasting: false, isKnown: false },
+                ...{ signer: null, links: false },
                 ...refusal,
                 report: JSON.stringify({ ...facts, server_head: "91ab3f0c".repeat(8) }, null, 2),
             }

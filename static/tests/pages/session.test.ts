@@ -7,7 +7,14 @@ import { bare } from "./scenes.ts"
 const AT = 1_790_000_000_000
 const refusal = (vault: string, item: string | null): Refusal => ({
     ...{ key: `R7.open/t/${vault}/${item}`, id: "R7.open", team: "t", vault, item },
-    ...{ at: AT, isLasting: false, isKnown: false, report: `of ${vault} ${item}` },
+    ...{
+        at: AT,
+        isLasting: false,
+        isKnown: false,
+        signer: null,
+        links: false,
+        report: `of ${vault} ${item}`,
+    },
 })
 
 beforeEach(() => {

@@ -113,7 +113,7 @@ function addMember({ state, link, actor, seq, verify: verifies }: Applied<"add_m
     const account = hex(acceptance.account)
     const roster = { id, account, identity, box, fp, role: found.role, verified, profile } as const
     const since = { joined: seq, checked: seq, left: null, invite: found.hash }
-    const member: Member = { ...roster, ...since, pending, held: new Set() }
+    const member: Member = { ...roster, ...since, pending, formerly: [], held: new Set() }
     state.enter(member)
     if (!mailed) giveAll(state, member, found.vaults, seq)
 }
@@ -172,9 +172,10 @@ function removeMember({ state, link, actor, seq }: Applied<"remove_member">): vo
     endInvites(state, subject)
 }
 
-function setProfile({ link, actor }: Applied<"set_profile">): void {
+function setProfile({ link, actor, seq }: Applied<"set_profile">): void {
     const { email, name } = link.body.profile
     need(!equal(email, actor.profile.email) || !equal(name, actor.profile.name), "T2.nothing")
+    if (!equal(name, actor.profile.name)) actor.formerly.push({ name: actor.profile.name, until: seq })
     actor.profile = { email, name }
 }
 

@@ -35,6 +35,11 @@ export interface Member {
     /** The invite that they joined by; null for the founder. */
     readonly invite: Id | null
     profile: { readonly email: Bytes; readonly name: Bytes }
+    /**
+     * Commitments to the names before, oldest first, and the links that replaced them. Shown beside the present name, so
+     * that nobody takes a colleague's without a trace; no rule and no digest reads them.
+     */
+    readonly formerly: { readonly name: Bytes; readonly until: number }[]
     readonly joined: number // seq
     left: number | null // seq
     /** Rights that wait for `verify`. */

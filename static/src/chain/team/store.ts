@@ -3,10 +3,10 @@ import type { Bytes } from "../../crypto/bytes"
 import { hex, unhex } from "../../crypto/bytes"
 import { decode, encode } from "../../crypto/cbor"
 import { Hashes, Numbers } from "../columns"
-import type { CutAt, Epoch, Given, Holding, Invite, Member } from "./state"
+import type { CutAt, Epoch, Given, Holding, Id, Invite, Member } from "./state"
 import { NONE, TeamState, Vault } from "./state"
 
-const VERSION = 2
+const VERSION = 3
 
 type StoredGiven = [vault: Bytes, right: Given["right"]][]
 type StoredMember = [
@@ -19,6 +19,7 @@ type StoredMember = [
     joined: number,
     left: number | null,
     pending: StoredGiven,
+    formerly: [name: Bytes, until: number][],
 ]
 type StoredInvite = [
     hash: Bytes,
@@ -109,6 +110,7 @@ function storedMember(member: Member): StoredMember {
         joined,
         left,
         storedGiven(pending),
+        member.formerly.map(({ name, until }) => [name, until]),
     ]
 }
 
@@ -122,6 +124,7 @@ function restoreMember([
     joined,
     left,
     pending,
+    formerly,
 ]: StoredMember): Member {
     const [account, identity, box, fp] = keys
     const roster = {
@@ -136,7 +139,9 @@ function restoreMember([
         invite: invite === null ? null : hex(invite),
         profile: { email, name },
     }
-    return { ...roster, joined, left, pending: restoreGiven(pending), held: new Set() }
+    const names = formerly.map(([name, until]) => ({ name, until }))
+    const rest = { pending: restoreGiven(pending), formerly: names, held: new Set<Id>() }
+    return { ...roster, joined, left, ...rest }
 }
 
 function storedInvite(one: Invite): StoredInvite {

@@ -5,7 +5,7 @@
 import { encode as encodeCbor } from "cborg"
 import { expect, vi } from "vitest"
 import { listDrafts, putDraft } from "../../../src/core/drafts.ts"
-import { forkOf } from "../../../src/core/evidence.ts"
+import { refusedLinks } from "../../../src/core/evidence.ts"
 import { Unanswered } from "../../../src/core/failure.ts"
 import { invite } from "../../../src/core/invites.ts"
 import { createVault, removeMember, revokeInvite, revokeVault } from "../../../src/core/members.ts"
@@ -72,7 +72,7 @@ export function claims(w: World): void {
         const team = ana.context.books.teams.get(w.team)
         expect([ana.refusals, team?.state.presentAt(w.rita.member)?.id]).toEqual([[id], w.rita.member])
         expect(await failureOf(ana.save(w.vault, "zz-plain never"))).toBe("frozen")
-        const { links } = JSON.parse(await forkOf(ana.context, w.team, null))
+        const { links } = JSON.parse((await refusedLinks(ana.context, w.team, null)).text)
         const signers = links.map((link: { signer: { member: string } }) => link.signer.member)
         expect(signers).toEqual([w.adam.member, w.ana.member])
         await ana.look()
