@@ -10,10 +10,11 @@ import type { Context } from "../../src/core/context.ts"
 import { openInvite } from "../../src/core/invites.ts"
 import { decodePart, detailsOf, overviewOf } from "../../src/core/items.ts"
 import type { Kept } from "../../src/core/kept.ts"
+import { foldMine, foldMineVault } from "../../src/core/links.ts"
 import type { PinBook } from "../../src/core/pins.ts"
 import { openItem } from "../../src/core/read.ts"
 import type { Delta, LinksRecord } from "../../src/core/records.ts"
-import { settleRows, verifyRow } from "../../src/core/rows.ts"
+import { openRows, settleRows, verifyRow } from "../../src/core/rows.ts"
 import { verdictsOf } from "../../src/core/session.ts"
 import { settingsOf } from "../../src/core/settings.ts"
 import { Server } from "../../src/core/transport.ts"
@@ -26,6 +27,7 @@ import { encode } from "../../src/crypto/cbor.ts"
 import { Refused } from "../../src/crypto/errors.ts"
 import type { Dek } from "../../src/crypto/keys.ts"
 import { Amk, dekCommit, Keyring } from "../../src/crypto/keys.ts"
+import type { TeamLink } from "../../src/crypto/links.ts"
 import { inviteFragment } from "../../src/crypto/links.ts"
 import { sealPart } from "../../src/crypto/parts.ts"
 import { sodiumReady } from "../../src/crypto/sodium.ts"
@@ -99,6 +101,23 @@ describe("a row", () => {
         const at = held.state.seq
         settleRows(books, held, { from: at, to: at }, unseen)
         expect(held.refusal).toBe("R12.items")
+    })
+
+    it.each([
+        ["of a key that is not there yet", { epoch: 99 }],
+        ["of another author, whose key is not here,", { author: random(16) }],
+    ])("%s is refused before it is opened", async (_name, other) => {
+        const { books, held } = await heldOf(made)
+        const [, , { revision, author, item, epoch, overview, c_details }] = made.written
+        const row = { item: hex(item), revision, epoch, author, details: c_details, overview, ...other }
+        held.ring.clear()
+        held.sealed.set(row.item, row)
+        await openRows(books, held, unseen)
+        const at = held.state.seq
+        settleRows(books, held, { from: at, to: at }, unseen)
+        expect([...books.refusals.values()].map(({ id, item }) => [id, item])).toEqual([
+            ["R7.open", row.item],
+        ])
     })
 
     it("of an older key than its link is not opened, though its author's text is in it", async () => {
@@ -185,6 +204,30 @@ describe("chains", () => {
             "T4.fork",
             unknown,
         ])
+    })
+})
+
+describe("a link of my own", () => {
+    it("that the server puts at another place of the team is a fork", async () => {
+        const { olive, team } = await orchard()
+        const book = new TeamBook(team.state, hex(olive.account))
+        const link = { ...team.sign(olive, "set_profile", { profile: olive.profile }), seq: 99 }
+        const context = { books: new Books() } as unknown as Context
+        expect(() => foldMine(context, book, link as TeamLink)).toThrow("T4.fork")
+        expect(book.refusal).toBe("T4.fork")
+    })
+
+    it.each([
+        ["that the server puts at another place of the vault is a fork", 99, 1, "T4.fork"],
+        ["that cannot stand where it is said to is refused as its fold says", 0, 7, "T14.revision"],
+    ] as const)("%s", async (_name, ahead, revision, id) => {
+        const made = await orchard()
+        const { books, held } = await heldOf(made)
+        const link = made.team.signChange(made.olive, made.vault, [[random(16), revision, random(32)]])
+        const context = { books } as unknown as Context
+        const folding = () => foldMineVault(context, held, { ...link, seq: link.seq + ahead })
+        expect(folding).toThrow(id)
+        expect(held.refusal).toBe(id)
     })
 })
 
