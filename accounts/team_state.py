@@ -22,7 +22,7 @@ from accounts.models import TeamLink
 from accounts.team_chain import TeamState, team_step
 from vaults.crypto.links import ParsedLink
 
-MAX_LINKS_KEPT: Final = 200_000  # about 400 bytes each
+MAX_LINKS_KEPT: Final = 60_000  # about 400 bytes each: 24 MB
 MAX_TEAMS_KEPT: Final = 512
 
 
