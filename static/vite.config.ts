@@ -39,6 +39,7 @@ export default defineConfig({
     worker: { format: "es" },
     test: {
         passWithNoTests: false,
+        reporters: ["./tests/seconds.ts", "default"],
         projects: [
             {
                 extends: true,

@@ -1,9 +1,12 @@
 """What every test may ask for: real services, a server, a browser."""
 
+import itertools
 import shutil
 import socket
+from collections import defaultdict
 from collections.abc import Iterator
 from ipaddress import ip_address
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,6 +26,21 @@ from tests.browser import launch, watch
 from tests.server import serve
 
 pytest_plugins = ["tests.people"]
+
+LONG = 1  # seconds: a run of less needs no account of them
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how long the tests of each folder took, with what was set up for them."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            folder, _file = report.nodeid.split("::")[0].rsplit("/", 1)
+            seconds[folder] += report.duration
+    if sum(seconds.values()) > LONG:
+        terminalreporter.section("seconds by folder")
+        for folder, taken in sorted(seconds.items(), key=itemgetter(1), reverse=True):
+            terminalreporter.write_line(f"{folder:24}{taken:6.0f} s")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -170,9 +170,8 @@ def test_a_guess_takes_the_same_time(guess: Attempt) -> None:
 
 @pytest.mark.usefixtures("_quiet")
 def test_a_sign_up_takes_the_same_time(signup: Attempt) -> None:
-    # 400 of each kind, and so wider bounds for the same certainty.
-    known, unknown = durations(signup, 400)
-    assert 0.43 < area(known, unknown) < 0.57
+    known, unknown = durations(signup, TRIES)
+    assert 0.45 < area(known, unknown) < 0.55
 
 
 def test_repeated_answers_are_alike(ana: Person, browser_api: Callable[[], DjangoApi]) -> None:
