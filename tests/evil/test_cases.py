@@ -7,7 +7,7 @@ version refuses; what is the server's own affair (F14), by the answers that it w
 
 import re
 
-from tests.evil import test_account, test_items, test_keys, test_t, test_teams
+from tests.evil import test_account, test_items, test_keys, test_t, test_teams, test_written
 from tests.evil.leaks import leaked, written
 from tests.evil.scene import Scene
 
@@ -16,7 +16,7 @@ from tests.evil.scene import Scene
 R = range(1, 24)
 T = range(1, 18)
 F = (*range(1, 5), *range(6, 17), 19, 20, *range(24, 37))
-FILES = (test_account, test_items, test_keys, test_t, test_teams)
+FILES = (test_account, test_items, test_keys, test_t, test_teams, test_written)
 
 
 def test_every_line_has_its_case() -> None:

@@ -41,7 +41,7 @@ function standingOf(books: Books, path: string, body: Bytes): Standing {
     const rotation = orNull(request["rotation"], asMap)
     const made = rotation === null ? null : parseSigned(asBytes(rotation["link"]), "team")
     const change = link === null ? null : parseSigned(link, "vault")
-    const first = made === null || isThere(books, made) ? "now" : ofTeamLink(books, made)
+    const first = made === null ? "now" : ofTeamLink(books, made)
     return change === null || first !== "now" ? first : ofChange(books, change, made)
 }
 
@@ -54,14 +54,14 @@ function ofTeamLink(books: Books, link: TeamLink): Standing {
 }
 
 /** A cut behind what is folded by now would make a fork of it. */
-function isHead(team: TeamBook, { vault, seq, hash }: Cut): boolean {
-    const state = team.vaults.get(hex(vault))?.state
-    return state !== undefined && state.seq === seq && equal(state.head, hash)
+function isHead(team: TeamBook, { vault, hash }: Cut): boolean {
+    const head = team.vaults.get(hex(vault))?.state.head
+    return head !== undefined && equal(head, hash)
 }
 
 function ofTeam(team: TeamBook | undefined): Standing {
     if (team === undefined) return "later"
-    if (team.isFinal || team.me === undefined) return "never"
+    if (team.isFinal) return "never"
     return team.isBehind || team.isMissing || team.isKmsUnavailable ? "later" : "now"
 }
 
@@ -69,13 +69,13 @@ function ofChange(books: Books, change: VaultLink, rotation: TeamLink | null): S
     const vault = books.vault(hex(change.chain))
     const standing = ofTeam(vault?.team)
     if (standing !== "now" || vault === undefined) return standing
-    if (vault.isFinal || !vault.mayWrite) return "never"
+    if (vault.isFinal) return "never"
     if (vault.isBehind || vault.isWaiting) return "later"
     if (rotation !== null && !isThere(books, rotation)) return "now"
     return isCurrent(vault, change) ? "now" : "never"
 }
 
-/** Sealed under the open key, which nobody owes a successor, by somebody who has seen the last cut. */
+/** Sealed under the open key, which nobody owes a successor, having seen the last cut: every right that is lowered cuts. */
 function isCurrent(vault: VaultBook, { body, seen }: VaultLink): boolean {
     const cut = vault.team.state.vaults.get(vault.id)?.lastCut
     return !vault.isDue && body.epoch === vault.epoch && seen !== null && seen.seq >= (cut?.s ?? 0)

@@ -184,6 +184,31 @@ describe("a core", { timeout: 60_000, sequential: true }, () => {
         expect([ana.snapshot.pending, ana.vault(vault).items]).toEqual([0, size + 500])
     })
 
+    it("says of what was not answered that it waits, and does it once", async () => {
+        const other = await ana.core.createVault(team, "Waiting")
+        const { item } = await ana.core.saveItem(other, null, 0, note("moved about"), body(""))
+        const waits = async (act: () => Promise<string>) => {
+            let isLost = false
+            ana.transport.bend = async (_method, path, send) => {
+                if (!path.endsWith("/changes") || isLost) return send()
+                isLost = true
+                throw new Unanswered()
+            }
+            const said = await act()
+            await ana.core.syncNow()
+            return [said, ana.snapshot.pending]
+        }
+        expect(await waits(() => ana.core.trashItem(other, item))).toEqual(["pending", 0])
+        expect(ana.rows.get(item)?.overview.trash).not.toBeNull()
+        expect(await waits(() => ana.core.restoreItem(other, item))).toEqual(["pending", 0])
+        expect(ana.rows.get(item)?.overview.trash).toBeNull()
+        expect(await waits(() => ana.core.purgeItem(other, item))).toEqual(["pending", 0])
+        expect(ana.rows.has(item)).toBe(false)
+        expect(await waits(() => ana.core.rotateVault(other))).toEqual(["pending", 0])
+        ana.transport.bend = null
+        expect(await ana.core.rotateVault(other)).toBe("done")
+    })
+
     it("refuses an item beyond the format's size before anything is sent", async () => {
         const sent = ana.transport.sent.length
         const entries = [{ overview: note("large"), details: body("x".repeat(2_200_000)) }]
