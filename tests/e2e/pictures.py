@@ -177,6 +177,20 @@ def long_report(page: Page) -> None:
     page.get_by_role("group", name="Report").scroll_into_view_if_needed()
 
 
+take_away = press("Take away access of “Ben Okafor”")
+
+
+def to_the_key(page: Page) -> None:
+    """Look at what is said of the vault's key."""
+    page.get_by_role("heading", name="Key", exact=True).scroll_into_view_if_needed()
+    page.mouse.wheel(0, 600)
+
+
+def make_auditor(page: Page) -> None:
+    """Choose the role that takes all rights away."""
+    page.get_by_label("Role of “Ben Okafor”").select_option("auditor")
+
+
 SHOTS = (
     Shot("booting", "/", "booting"),
     Shot("sign-in", "/signin", "anonymous"),
@@ -254,6 +268,10 @@ SHOTS = (
     Shot("invited", f"/teams/{TEAM}/members", "full", invited),
     Shot("remove", f"/teams/{TEAM}/members", "full", press("Remove “Ben Okafor”")),
     Shot("access", f"/vaults/{FLEET}/access"),
+    Shot("access-last", f"/vaults/{FLEET}/access", "last", take_away),
+    Shot("access-key", f"/vaults/{FLEET}/access", "last", press("Renew the key")),
+    Shot("access-keys", f"/vaults/{FLEET}/access", "last", to_the_key),
+    Shot("auditor", f"/teams/{TEAM}/members", "last", make_auditor),
     Shot("settings", "/settings"),
     Shot("keyboard", "/", "full", keyboard_help),
     Shot("notices", "/", "notices"),

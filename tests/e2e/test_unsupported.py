@@ -53,3 +53,10 @@ def test_an_address_that_is_not_secure(page: Page) -> None:
     page.goto("/")
 
     expect(page.get_by_role("heading", name="This address is not encrypted")).to_be_visible()
+
+
+def test_a_browser_without_workers(page: Page) -> None:
+    page.add_init_script("delete globalThis.Worker")
+    page.goto("/")
+
+    expect(page.get_by_role("heading", name="This browser runs no workers")).to_be_visible()

@@ -1,18 +1,51 @@
 /** Names of roles and rights, of people and teams, of times; what people typed goes in quotes. */
 import type { Id, MemberView, Right, Role, TeamView, VaultView } from "../worker/api.ts"
 
-export const ROLES: Record<Role, { label: string; about: string }> = {
-    owner: { label: "Owner", about: "Everything, other owners included" },
-    admin: { label: "Admin", about: "Invites and removes members" },
-    member: { label: "Member", about: "Uses the vaults they were given" },
-    auditor: { label: "Auditor", about: "Reads the log, opens no vault" },
+/**
+ * Where a control is enforced. `crypto`: by keys and signatures that every browser checks, so it holds against this server
+ * too. `server` and `client`: it holds as long as that one is honest.
+ */
+export type Enforced = "crypto" | "server" | "client"
+
+export const ENFORCED: Record<Enforced, string> = {
+    crypto: "cryptography",
+    server: "this server",
+    client: "this browser",
 }
 
-export const RIGHTS: Record<Right, { label: string; about: string }> = {
-    read: { label: "Read", about: "Open and copy" },
-    write: { label: "Write", about: "Also add and change" },
-    manage: { label: "Manage", about: "Also decide who has access" },
+interface Choice {
+    label: string
+    about: string
+    enforced: readonly Enforced[]
 }
+
+/** The log is the server's to show; that an auditor opens nothing is a matter of keys. */
+export const ROLES: Record<Role, Choice> = {
+    owner: { label: "Owner", about: "Everything, other owners included", enforced: ["crypto"] },
+    admin: { label: "Admin", about: "Invites and removes members", enforced: ["crypto"] },
+    member: { label: "Member", about: "Uses the vaults they were given", enforced: ["crypto"] },
+    auditor: { label: "Auditor", about: "Reads the log, opens no vault", enforced: ["crypto", "server"] },
+}
+
+export const RIGHTS: Record<Right, Choice> = {
+    read: { label: "Read", about: "Open and copy", enforced: ["crypto"] },
+    write: { label: "Write", about: "Also add and change", enforced: ["crypto"] },
+    manage: { label: "Manage", about: "Also decide who has access", enforced: ["crypto"] },
+}
+
+/**
+ * The controls of the settings and of an invitation. How long an invitation holds is signed, but what time it is only a
+ * clock says: the server's, and that of the browser that lets somebody in.
+ */
+export const CONTROLS = {
+    password: ["crypto"],
+    lock: ["client"],
+    signOut: ["server"],
+    kit: ["crypto"],
+    shortcuts: ["client"],
+    way: ["crypto"],
+    days: ["client", "server"],
+} as const satisfies Record<string, readonly Enforced[]>
 
 export const VERIFIED: Record<MemberView["verified"], string> = {
     founder: "Founded the team",

@@ -101,6 +101,26 @@ export const SCENES: Record<string, (snapshot: Snapshot) => Snapshot> = {
                 : team,
         ),
     }),
+    last: (snapshot) => ({
+        ...snapshot,
+        teams: snapshot.teams.map((team) => ({
+            ...team,
+            members: team.members.map((member) =>
+                member.id === hex(101)
+                    ? { ...member, formerly: [{ name: "Maya Lindqvist", until: NOW }] }
+                    : member,
+            ),
+            vaults: team.vaults.map((one) => ({
+                ...one,
+                last: {
+                    member: hex(101),
+                    of: one.id === VAULTS.fleet ? ("key" as const) : ("right" as const),
+                },
+                broken: [{ epoch: 1, from: hex(101), to: hex(102) }],
+                steppedOver: [{ epoch: 2, by: hex(101), at: NOW }],
+            })),
+        })),
+    }),
     differed: (snapshot) => ({
         ...snapshot,
         teams: snapshot.teams.map((team) => ({

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { expect, test } from "vitest"
 import { REFUSALS } from "../../src/chain/refusals.ts"
 import { asFailure, ERRORS, errorWords, UNOPENED, waitWords } from "../../src/words/errors.ts"
-import { anyOf } from "../../src/words/names.ts"
+import { anyOf, CONTROLS, ENFORCED, RIGHTS, ROLES } from "../../src/words/names.ts"
 import { isWarning, NOTICES, noticeWords } from "../../src/words/notices.ts"
 import { refusalWords } from "../../src/words/refusals.ts"
 
@@ -89,6 +89,31 @@ test("what is thrown and no failure of ours shows none of its text", () => {
     expect(asFailure({ code: "held" })).toEqual({ code: "held" })
     expect(asFailure(null)).toEqual({ code: "unknown" })
 })
+
+test("every right, role and control says where it is enforced, and the pages show it", () => {
+    const choices = [...Object.values(RIGHTS), ...Object.values(ROLES)].map(({ enforced }) => enforced)
+    for (const enforced of [...choices, ...Object.values(CONTROLS)]) {
+        expect(enforced.length).toBeGreaterThan(0)
+        for (const each of enforced) expect(Object.keys(ENFORCED)).toContain(each)
+    }
+    for (const control of Object.keys(CONTROLS)) expect(SOURCES).toContain(`by={CONTROLS.${control}}`)
+    for (const choice of ["ROLES[each]", "words"]) expect(SOURCES).toContain(`by={${choice}.enforced}`)
+    // Whatever can be pressed or chosen there stands in a part that says it.
+    const settings = readFileSync("src/pages/Settings.svelte", "utf8").split("<section").slice(1)
+    const invitation = readFileSync("src/components/InviteDialog.svelte", "utf8").split("<fieldset").slice(1)
+    for (const part of [...settings, ...invitation])
+        if (/<(button|input|select|PasswordInput)/.test(part)) expect(part).toContain("<EnforcedBy")
+})
+
+test.each(["components/RemoveDialog", "pages/Members", "pages/AccessPage"])(
+    "whoever takes a right away in %s is told first if a vault dies with it",
+    (name) => {
+        const dialogs = readFileSync(`src/${name}.svelte`, "utf8")
+            .split(/<(?=Dialog|Confirm)/)
+            .slice(1)
+        expect(dialogs.some((dialog) => dialog.includes("<LastHolder {team} {member}"))).toBe(true)
+    },
+)
 
 test("people to choose from are joined by one “or”", () => {
     expect(anyOf([])).toBe("")
