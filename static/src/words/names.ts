@@ -74,6 +74,11 @@ export function vaultName(vault: VaultView | null, team?: TeamView | null): stri
     return team?.kind === "personal" ? "Personal" : "Closed vault"
 }
 
+/** What somebody may do in a vault; my own right is not claimed where the server no longer lists the team for me. */
+export function rightLabel(right: Right, isMe: boolean, team: TeamView | null): string {
+    return isMe && team?.state === "waiting" ? "Not listed any more" : RIGHTS[right].label
+}
+
 /** Rights in several vaults: those whose names this browser can open by name, the others by number. */
 export function rightsWords(rights: readonly (readonly [Id, Right])[], team: TeamView): string {
     const named = rights.flatMap(([id, right]) => {

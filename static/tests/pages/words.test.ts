@@ -3,9 +3,10 @@ import { readdirSync, readFileSync } from "node:fs"
 import { expect, test } from "vitest"
 import { REFUSALS } from "../../src/chain/refusals.ts"
 import { asFailure, ERRORS, errorWords, UNOPENED, waitWords } from "../../src/words/errors.ts"
-import { anyOf, CONTROLS, ENFORCED, RIGHTS, ROLES } from "../../src/words/names.ts"
+import { anyOf, CONTROLS, ENFORCED, RIGHTS, ROLES, rightLabel } from "../../src/words/names.ts"
 import { isWarning, NOTICES, noticeWords } from "../../src/words/notices.ts"
 import { refusalWords } from "../../src/words/refusals.ts"
+import { teams } from "./sample-team.ts"
 
 /** Every file of the client's code but the words themselves. */
 const SOURCES = readdirSync("src", { recursive: true, encoding: "utf8" })
@@ -114,6 +115,15 @@ test.each(["components/RemoveDialog", "pages/Members", "pages/AccessPage"])(
         expect(dialogs.some((dialog) => dialog.includes("<LastHolder {team} {member}"))).toBe(true)
     },
 )
+
+test("a right of mine is not claimed in a team that is not listed for me any more", () => {
+    const [listed] = teams()
+    if (listed === undefined) throw new Error("there is no sample team")
+    const gone = { ...listed, state: "waiting" as const }
+    expect(rightLabel("write", true, listed)).toBe("Write")
+    expect(rightLabel("write", true, gone)).toBe("Not listed any more")
+    expect(rightLabel("write", false, gone)).toBe("Write")
+})
 
 test("people to choose from are joined by one “or”", () => {
     expect(anyOf([])).toBe("")
