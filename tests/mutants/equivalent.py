@@ -41,8 +41,4 @@ EQUIVALENT: Final[dict[str, Behind]] = {
         "static/src/crypto/cbor.ts Reader.end T1.cbor",
         "what is cut short is then found at the end, where the bytes do not come out even",
     ),
-    "static/src/crypto/cbor.ts Reader.#argument T1.cbor": Behind(
-        "static/src/crypto/cbor.ts Reader.#argument T1.cbor #2",
-        "a number of sixteen bytes or more is refused by the next check: not the shortest head",
-    ),
 }

@@ -145,7 +145,7 @@ class Reader {
     /** The number in an item's head, only if no shorter head could hold it. */
     #argument(info: number): number {
         if (info <= LARGEST_SHORT) return info
-        if (info > 27) throw new CborError("an indefinite length or a reserved head")
+        // Reserved heads and indefinite lengths, 28 to 31, come to 16 bytes or more: never the shortest head.
         const width = 2 ** (info - 24)
         let value = 0
         for (let i = 0; i < width; i++) value = value * 256 + this.#byte()
