@@ -169,12 +169,14 @@ def _guard(access: TeamAccess, link: ParsedLink, changing: Changing) -> None:
     """
     if link.accept is not None:
         _check_clock(changing.at_head(link.seq - 1, link.prev), link.accept)
-    heads = cut_heads_check(access.team_id, link) if "cut" in link.body else {}
-    if link.type == "vault_rotate":
-        for head in heads.values():
-            head.check_not_held(access.member_id)
-        if not is_spare_rotation(changing.at_head(link.seq - 1, link.prev), link):
-            return
+    if "cut" in link.body:
+        before = changing.at_head(link.seq - 1, link.prev)
+        heads = cut_heads_check(access.team_id, link, before)
+        if link.type == "vault_rotate":
+            for head in heads.values():
+                head.check_not_held(access.member_id)
+            if not is_spare_rotation(before, link):
+                return
     most = MOST.get(link.type)
     if most is not None:
         count_try([Bucket("restore", f"{access.account_id} {link.type}", most)])

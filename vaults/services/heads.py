@@ -3,6 +3,7 @@
 Lock order: the team's row, vaults by id, the audit's head.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,9 @@ from django.utils import timezone
 from accounts.conflicts import HeadMoved, Held
 from accounts.errors import AccessDenied
 from accounts.team_chain import TeamState
+from accounts.team_chain.state import Cut
 from vaults.crypto.links import ParsedLink
+from vaults.models import VaultLink
 
 _COLUMNS: Final = "id, seq, head, seen_seq, last_cut_seq, held_until, held_by"
 _LOCK: Final = (
@@ -71,8 +74,17 @@ def vault_head_read(team_id: UUID, vault_id: UUID) -> VaultHead:
     return vault_head_of(row)
 
 
-def cut_heads_check(team_id: UUID, link: ParsedLink) -> dict[UUID, VaultHead]:
+def cut_heads_check(team_id: UUID, link: ParsedLink, state: TeamState) -> dict[UUID, VaultHead]:
     """Lock every vault that a team link cuts, and compare its head with the cut.
+
+    A cut that no head here meets was signed by somebody who invented it, or saw another history:
+    nobody writes to that vault any more, and it can only be said again. Else whoever holds it could
+    never be taken out.
+
+    Args:
+        team_id: whose vaults they are.
+        link: with a `cut`.
+        state: the fold before the link.
 
     Raises:
         HeadMoved: a vault has grown since the signer looked.
@@ -81,10 +93,27 @@ def cut_heads_check(team_id: UUID, link: ParsedLink) -> dict[UUID, VaultHead]:
     heads = vault_heads_lock(team_id, cuts)
     for vault_id, head in heads.items():
         cut = cuts[vault_id]
-        if (head.seq, head.head) != (cut["seq"], cut["hash"]):
-            raise HeadMoved(vault_id, head.seq, head.head)
+        named = (cut["seq"], cut["hash"])
+        if named == (head.seq, head.head) or _says_again(vault_id, head, named, state):
+            continue
+        raise HeadMoved(vault_id, head.seq, head.head)
     # A vault that is missing here is missing in the fold too, which refuses the link.
     return heads
+
+
+def _says_again(
+    vault_id: UUID, head: VaultHead, named: tuple[int, bytes], state: TeamState
+) -> bool:
+    last = state.vaults[vault_id.bytes].cuts[-1]
+    return named == (last.n, last.hash) and not _stands(vault_id, head, last)
+
+
+def _stands(vault_id: UUID, head: VaultHead, cut: Cut) -> bool:
+    """Whether the chain has the link that a cut names."""
+    if cut.n == 0 or cut.n > head.seq:
+        return cut.n == 0
+    links = VaultLink.objects.filter(vault__id=vault_id, seq=cut.n)
+    return hashlib.sha256(bytes(links.values_list("signed", flat=True).get())).digest() == cut.hash
 
 
 _PROJECT_VAULTS: Final = """

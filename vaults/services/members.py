@@ -58,7 +58,8 @@ def rights_apply(team_id: UUID, link: ParsedLink, state: TeamState) -> None:
 def _rights_change(access: TeamAccess, link: ParsedLink, action: Action) -> Appended:
     def lock_cuts() -> None:
         if "cut" in link.body:
-            cut_heads_check(access.team_id, link)
+            before = changing.at_head(link.seq - 1, link.prev)
+            cut_heads_check(access.team_id, link, before)
 
     with team_states.change(access.team_id) as changing, unit_of_work():
         state = team_commit(access=access, link=link, changing=changing, guard=lock_cuts)

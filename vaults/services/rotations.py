@@ -88,11 +88,12 @@ def _rotate(
     heads: dict[UUID, VaultHead] = {}
 
     def lock_vault() -> None:
-        heads.update(cut_heads_check(access.team_id, rotation.link))
+        before = changing.at_head(rotation.link.seq - 1, rotation.link.prev)
+        heads.update(cut_heads_check(access.team_id, rotation.link, before))
         head = heads.get(access.vault_id)
         if head is not None:
             head.check_not_held(access.team.member_id)
-        _check_quota(access, changing.at_head(rotation.link.seq - 1, rotation.link.prev), rotation)
+        _check_quota(access, before, rotation)
 
     state = team_commit(access=access.team, link=rotation.link, changing=changing, guard=lock_vault)
     if state is None:

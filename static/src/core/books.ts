@@ -1,6 +1,6 @@
 /** What this client holds of each team and vault: the verified fold, and beside it what the chain does not carry. */
 import type { RefusalId } from "../chain/refusals.ts"
-import type { Invite, Level, Member, TeamState } from "../chain/team.ts"
+import type { CutAt, Invite, Level, Member, TeamState } from "../chain/team.ts"
 import { MANAGE, NONE, WRITE } from "../chain/team.ts"
 import type { VaultState } from "../chain/vault.ts"
 import { startVault } from "../chain/vault.ts"
@@ -220,6 +220,16 @@ export class TeamBook extends ChainBook {
     get joinedBy(): Invite | undefined {
         const invite = this.me?.invite
         return invite === undefined || invite === null ? undefined : this.state.invites.get(invite)
+    }
+
+    /** The last cut of a vault, if nothing that is folded here can meet it; null if something does. */
+    unmetCut(id: string): CutAt | null {
+        const cut = this.state.vaults.get(id)?.lastCut
+        const vault = this.vault(id)
+        if (cut === undefined) return null
+        if (vault === undefined) return this.twins.has(id) ? cut : null
+        const isUnmet = vault.refusal === "T4.cut" || (vault.refusal === null && cut.n > vault.state.seq)
+        return isUnmet ? cut : null
     }
 
     /** The book of a vault in the chain, made at the first asking. */

@@ -298,7 +298,7 @@ export class CoffretCore implements Core {
 
     async toldOfWithheld(): Promise<void> {
         const { books, shelf, pins, clock } = this.#context()
-        await lookAtWithheld(books, shelf, withheldTeams(books, pins), clock.now())
+        await lookAtWithheld(books, shelf, pins, withheldTeams(books, pins), clock.now())
         this.#view.changed()
     }
 

@@ -11,6 +11,7 @@ import type { InvitePreview, Right, Role } from "../worker/api.ts"
 import type { Me } from "./account.ts"
 import type { Context } from "./context.ts"
 import { CoreFailure, ensure } from "./failure.ts"
+import { lookAtWithheld } from "./looked.ts"
 import { commitTo, openingValue, sendTeamLink } from "./members.ts"
 import type { Opening } from "./records.ts"
 import { readOpenings } from "./records.ts"
@@ -172,7 +173,7 @@ export async function acceptInvite(
     name: string,
     came: "hand" | "mail",
 ): Promise<void> {
-    const { me, server, clock, pins } = context
+    const { me, server, clock, pins, books, shelf } = context
     const seen = await look(server, fragment)
     const { team, openings, t, hash } = seen
     const at = standing(me, seen)
@@ -190,9 +191,11 @@ export async function acceptInvite(
         team: team.id,
     })
     key.wipe()
-    await noteHanded(context, found, found.via === "link" && came === "hand")
+    if (found.via === "link") await noteWay(context, found, came)
     // From here on another team under this id is a fork: the chain that I agreed to is pinned before I say so.
     pins.expect({ genesis: team.hashes.at(0), hash: team.head, seq: team.seq, team: team.id }, team.hashes)
+    // Until somebody lets me in, that the server does not show it is no news.
+    await lookAtWithheld(books, shelf, pins, [hex(team.id)], clock.now())
     await server.call("POST", "invites/accept", {
         invite: hash,
         ...accept,
@@ -205,15 +208,10 @@ export async function acceptInvite(
 export async function cameByHand(context: Context, team: string): Promise<void> {
     const found = context.books.teams.get(team)?.joinedBy
     ensure(found !== undefined && found.via === "link", "not_found")
-    await noteHanded(context, found, true)
+    await noteWay(context, found, "hand")
 }
 
-async function noteHanded(context: Context, { hash }: Invite, isHanded: boolean): Promise<void> {
-    if (context.settings.handed.has(hash) === isHanded) return
-    await changeSettings(context, (now) => {
-        const handed = new Set(now.handed)
-        if (isHanded) handed.add(hash)
-        else handed.delete(hash)
-        return { ...now, handed }
-    })
+async function noteWay(context: Context, { hash }: Invite, way: "hand" | "mail"): Promise<void> {
+    if (context.settings.came.get(hash) === way) return
+    await changeSettings(context, (now) => ({ ...now, came: new Map(now.came).set(hash, way) }))
 }

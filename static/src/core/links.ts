@@ -125,6 +125,20 @@ export function headOf(link: { readonly seq: number; readonly hash: Bytes }): He
 }
 
 /**
+ * The cuts by which somebody loses rights: my own verified heads; and where no head can meet the last cut, that cut once
+ * more. Whoever holds a vault could else sign a cut that nothing fits, or make a vault under the id of another, and never
+ * be taken out again. A server whose vault does fit answers that its head is another.
+ *
+ * @throws {CoreFailure} `waiting`, `frozen` if a head is not verified here.
+ */
+export function cutsForRemoval(context: Context, team: TeamBook, vaults: Iterable<string>): Cut[] {
+    return [...vaults].flatMap((id) => {
+        const cut = team.unmetCut(id)
+        return cut === null ? cutsOver(context, team, [id]) : [{ hash: cut.h, seq: cut.n, vault: unhex(id) }]
+    })
+}
+
+/**
  * The cuts over some vaults: my own verified heads, none else.
  *
  * @throws {CoreFailure} `waiting`, `frozen` if a head is not verified here.

@@ -26,24 +26,28 @@ export async function lookAt(books: Books, shelf: Shelf, key: string): Promise<v
     await keep(books, shelf, key, refusal.at)
 }
 
-/** Teams that are pinned and that the server does not show, less those of which the person has been told here. */
+/**
+ * Teams that are pinned and that the server does not show, less those of which the person knows here, up to that pin: they
+ * have been told, or have accepted an invitation and wait. Pins move only while the person is in the team.
+ */
 export function withheldTeams(books: Books, pins: PinBook): string[] {
     const pinned = new Set(pins.teams())
     const known = new Set([...books.teams.keys(), ...books.unavailable])
-    return [...pinned].filter((team) => !known.has(team) && !books.looked.has(withheldKey(team)))
+    return [...pinned].filter((team) => !known.has(team) && !books.looked.has(withheldKey(team, pins)))
 }
 
 export async function lookAtWithheld(
     books: Books,
     shelf: Shelf,
+    pins: PinBook,
     teams: string[],
     now: number,
 ): Promise<void> {
-    for (const team of teams) await keep(books, shelf, withheldKey(team), now)
+    for (const team of teams) await keep(books, shelf, withheldKey(team, pins), now)
 }
 
-function withheldKey(team: string): string {
-    return `withheld/${team}`
+function withheldKey(team: string, pins: PinBook): string {
+    return `withheld/${team}/${pins.seqOf(team)}`
 }
 
 async function keep(books: Books, shelf: Shelf, key: string, at: number): Promise<void> {

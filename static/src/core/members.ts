@@ -17,7 +17,7 @@ import type { Context } from "./context.ts"
 import { CoreFailure, ensure, Place, RefusedThere } from "./failure.ts"
 import { uuid, uuid7 } from "./ids.ts"
 import {
-    cutsOver,
+    cutsForRemoval,
     foldMine,
     grantValue,
     headOf,
@@ -271,7 +271,7 @@ export async function removeMember(context: Context, teamIdHex: string, member: 
         await revokeInvite(context, teamIdHex, hash)
     const sent = sendTeamLink(context, teamIdHex, "remove_member", (team) => {
         const cut = heldBy(team, member)
-        return { body: { cut: cutsOver(context, team, cut), member: unhex(member) }, cut }
+        return { body: { cut: cutsForRemoval(context, team, cut), member: unhex(member) }, cut }
     })
     await definite(sent)
 }
@@ -295,7 +295,7 @@ export async function setRole(
 ): Promise<void> {
     const sent = sendTeamLink(context, teamIdHex, "set_role", (team) => {
         const cut = role === "auditor" ? heldBy(team, member) : []
-        return { body: { cut: cutsOver(context, team, cut), member: unhex(member), role }, cut }
+        return { body: { cut: cutsForRemoval(context, team, cut), member: unhex(member), role }, cut }
     })
     await definite(sent)
 }
@@ -317,7 +317,7 @@ export async function grantVault(
     const sent = sendTeamLink(context, team.id, "vault_grant", (book) => {
         const cut = levelOf(right) < book.state.rightAt(vaultId, member) ? [vaultId] : []
         const body = {
-            cut: cutsOver(context, book, cut),
+            cut: cutsForRemoval(context, book, cut),
             member: unhex(member),
             right,
             vault: unhex(vaultId),
@@ -332,7 +332,7 @@ export async function revokeVault(context: Context, vaultId: string, member: str
     const sent = sendTeamLink(context, team.id, "vault_revoke", (book) => {
         const cut = [vaultId]
         return {
-            body: { cut: cutsOver(context, book, cut), member: unhex(member), vault: unhex(vaultId) },
+            body: { cut: cutsForRemoval(context, book, cut), member: unhex(member), vault: unhex(vaultId) },
             cut,
         }
     })

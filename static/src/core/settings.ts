@@ -21,8 +21,8 @@ export interface Settings {
     readonly name: string
     /** Hashes of invites whose words this person has heard and found right. */
     readonly compared: ReadonlySet<string>
-    /** Hashes of invites whose link reached this person from the inviter by hand, as they say. */
-    readonly handed: ReadonlySet<string>
+    /** By an invite's hash: how its link reached this person, as they say. */
+    readonly came: ReadonlyMap<string, "hand" | "mail">
     /** Members, as `team/member`, who read other words than the right ones to this person; and when, Unix ms. */
     readonly differed: ReadonlyMap<string, number>
 }
@@ -32,13 +32,13 @@ const ATTEMPTS = 5
 const SHELVED = "0".repeat(32) // the id of the copy: there is one
 
 export function settingsOf(name: string): Settings {
-    return { name, compared: new Set(), handed: new Set(), differed: new Map() }
+    return { name, compared: new Set(), came: new Map(), differed: new Map() }
 }
 
 /** Is it known whose team an invite leads to? The chain's word that it went `via: link` is only the inviter's. */
-export function isInviterKnown(invite: Invite | undefined, { compared, handed }: Settings): boolean {
+export function isInviterKnown(invite: Invite | undefined, { compared, came }: Settings): boolean {
     if (invite === undefined || compared.has(invite.hash)) return true
-    return invite.via === "link" && handed.has(invite.hash)
+    return invite.via === "link" && came.get(invite.hash) === "hand"
 }
 
 /** What the served blob says, and this browser's copy if that is newer; without either, a name from the address. */
@@ -100,35 +100,41 @@ export async function readSettings(me: Me, served: Counted | null): Promise<Sett
 
 /** Lists that are not there were written before there was such a list. */
 function parseSettings(bytes: Bytes): Settings {
-    const { name, compared = [], handed = [], differed = [] } = asMap(decode(bytes))
-    const hashes = (list: unknown) => new Set(asList(list).map((hash) => hex(asBytes(hash, 32))))
+    const { name, compared = [], handed = [], mailed = [], differed = [] } = asMap(decode(bytes))
+    const hashes = (list: unknown) => asList(list).map((hash) => hex(asBytes(hash, 32)))
     const members = asList(differed).map((value): [string, number] => {
         const { at, member, team } = asMap(value)
         return [`${hex(asBytes(team, 16))}/${hex(asBytes(member, 16))}`, asUint(at)]
     })
     return {
         name: asText(name),
-        compared: hashes(compared),
-        handed: hashes(handed),
+        compared: new Set(hashes(compared)),
+        came: new Map([
+            ...hashes(handed).map((hash) => [hash, "hand"] as const),
+            ...hashes(mailed).map((hash) => [hash, "mail"] as const),
+        ]),
         differed: new Map(members),
     }
 }
 
-function serialised({ name, compared, handed, differed }: Settings): Bytes {
-    const hashes = (set: ReadonlySet<string>): Bytes[] => [...set].sort().map(unhex)
+function serialised({ name, compared, came, differed }: Settings): Bytes {
+    const hashes = (found: Iterable<string>): Bytes[] => [...found].sort().map(unhex)
+    const byWay = (way: string) => hashes([...came.keys()].filter((hash) => came.get(hash) === way))
     const members = [...differed].sort().map(([key, at]) => {
         const [team = "", member = ""] = key.split("/")
         return { at, member: unhex(member), team: unhex(team) }
     })
-    return encode({ compared: hashes(compared), differed: members, handed: hashes(handed), name, v: 1 })
+    const [handed, mailed] = [byWay("hand"), byWay("mail")]
+    return encode({ compared: hashes(compared), differed: members, handed, mailed, name, v: 1 })
 }
 
-/** What either knows. */
+/** What either knows. Of one link the answer that asks for words stands: a server may hand out what was taken back. */
 function merged(one: Settings, other: Settings): Settings {
+    const mailed = [one, other].flatMap(({ came }) => [...came].filter(([, way]) => way === "mail"))
     return {
         name: one.name,
         compared: new Set([...one.compared, ...other.compared]),
-        handed: new Set([...one.handed, ...other.handed]),
+        came: new Map([...one.came, ...other.came, ...mailed]),
         differed: new Map([...one.differed, ...other.differed]),
     }
 }

@@ -53,8 +53,10 @@ function ofTeamLink(books: Books, link: TeamLink): Standing {
     return cuts.every((cut) => isHead(team, cut)) ? "now" : "never"
 }
 
-/** A cut behind what is folded by now would make a fork of it. */
+/** A cut behind what is folded by now would make a fork of it. One that nothing meets may be said again. */
 function isHead(team: TeamBook, { vault, hash }: Cut): boolean {
+    const unmet = team.unmetCut(hex(vault))
+    if (unmet !== null) return equal(unmet.h, hash)
     const head = team.vaults.get(hex(vault))?.state.head
     return head !== undefined && equal(head, hash)
 }
@@ -62,7 +64,7 @@ function isHead(team: TeamBook, { vault, hash }: Cut): boolean {
 function ofTeam(team: TeamBook | undefined): Standing {
     if (team === undefined) return "later"
     if (team.isFinal) return "never"
-    return team.isBehind || team.isMissing || team.isKmsUnavailable ? "later" : "now"
+    return team.isBehind || team.isStale || team.isMissing || team.isKmsUnavailable ? "later" : "now"
 }
 
 function ofChange(books: Books, change: VaultLink, rotation: TeamLink | null): Standing {
@@ -70,7 +72,7 @@ function ofChange(books: Books, change: VaultLink, rotation: TeamLink | null): S
     const standing = ofTeam(vault?.team)
     if (standing !== "now" || vault === undefined) return standing
     if (vault.isFinal) return "never"
-    if (vault.isBehind || vault.isWaiting) return "later"
+    if (vault.isBehind || vault.isStale || vault.isWaiting) return "later"
     if (rotation !== null && !isThere(books, rotation)) return "now"
     return isCurrent(vault, change) ? "now" : "never"
 }

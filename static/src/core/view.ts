@@ -1,6 +1,7 @@
 /** What the page sees: snapshots, and rows as differences. Plain values only: no key, no link, no sealed byte. */
 import type { Level, Member } from "../chain/team.ts"
 import { LEVELS, NONE } from "../chain/team.ts"
+import { equal } from "../crypto/bytes.ts"
 import type {
     Event,
     InviteView,
@@ -207,6 +208,7 @@ function vaultView(vault: VaultBook): VaultView {
         verified,
         links: Math.max(vault.announced, verified),
         state: stateOf(vault),
+        awaits: awaitedCut(vault),
         due: vault.isDue,
         holders,
         last: lastOf(holders),
@@ -214,6 +216,15 @@ function vaultView(vault: VaultBook): VaultView {
         steppedOver: steppedOverOf(vault),
         key: keyOf(vault),
     }
+}
+
+/** Who signed the cut that nothing here fits yet, and when. Whoever removed them since only said it again. */
+function awaitedCut({ id, team }: VaultBook): VaultView["awaits"] {
+    const cut = team.unmetCut(id)
+    const first = cut && team.state.vaults.get(id)?.cuts.find(({ n, h }) => n === cut.n && equal(h, cut.h))
+    if (!first) return null
+    const { actor, at } = team.state.linkAt(first.s)
+    return { by: actor.id, at }
 }
 
 function stateOf(vault: VaultBook): VaultView["state"] {

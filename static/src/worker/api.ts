@@ -145,6 +145,8 @@ export interface VaultView {
     state: "ready" | "incomplete" | "waiting_for_key" | "waiting" | "behind" | "refused"
     /** Items that no key here opens yet, the vault's name not counted. */
     shut: number
+    /** Whose link names entries of this vault that are not here, and when they signed it; null if none does. */
+    awaits: { by: Id; at: number } | null
     due: boolean
     /** `hasKey`: has their browser said that the key opens? Null if I do not manage the vault, since only managers are told. */
     holders: { member: Id; right: Right; hasKey: boolean | null }[]

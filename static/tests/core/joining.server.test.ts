@@ -271,6 +271,8 @@ describe("joining", { timeout: 60_000, sequential: true }, () => {
     it("asks anew how the link came where the server keeps the answer back, and takes a later answer", async () => {
         const hal = await new Device(url, folder).signUp(mail("hal"), "Hal")
         await hal.core.acceptInvite(await invited(ana, "hal", "link", [shared]), "Hal", "hand")
+        await hal.core.syncNow()
+        expect(hal.snapshot.withheld).toBe(0)
         await ana.core.syncNow()
         await hal.core.syncNow()
         expect(hal.team().uncompared).toBe(false)

@@ -142,6 +142,8 @@ export const LINES = {
         "a link that changes nothing": "T2.nothing",
         "a removal that cuts too little": "T2.cut",
         "a removal that cuts behind an earlier cut": "T2.cut_back",
+        "a cut that nothing meets, by somebody who is to go": "goes on",
+        "a vault under another's id, by somebody who is to go": "goes on",
     },
     T3: {
         "the type add_custodian": "T3.type",

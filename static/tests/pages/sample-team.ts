@@ -102,6 +102,7 @@ export function vault(
         verified: 40,
         links: 40,
         shut: 0,
+        awaits: null,
         state: "ready",
         due: false,
         holders,

@@ -9,7 +9,7 @@ import { acceptances, invitations } from "./joining.ts"
 import { clocks, seenBefore, whoseChain } from "./pinned.ts"
 import { flags, recipients, silence } from "./quiet.ts"
 import { garbage, grantsInTime, order, outbox } from "./races.ts"
-import { stored } from "./stored.ts"
+import { stored, stuck } from "./stored.ts"
 import { encodings, mailed, namesAndViews, withASigner } from "./together.ts"
 import { claims, comingBack, waiting } from "./written.ts"
 
@@ -19,6 +19,7 @@ export function everyCase(world: World): void {
     unknowns(world)
     seenBefore(world)
     stored(world)
+    stuck(world)
     whoseChain(world)
     clocks(world)
     grants(world)

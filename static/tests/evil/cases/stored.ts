@@ -1,8 +1,14 @@
-/** R11, R12, T4: what this browser stored itself, in one tab or in two, and rows that no key here opens. */
+/** R11, R12, T2, T4: what this browser stored itself, in one tab or two; rows that no key opens; cuts that nothing meets. */
 import { expect } from "vitest"
+import { removeMember } from "../../../src/core/members.ts"
 import type { MemoryStore } from "../../../src/core/store.ts"
-import { hex, unhex } from "../../../src/crypto/bytes.ts"
+import type { Cut } from "../../../src/crypto/bodies.ts"
+import type { Bytes } from "../../../src/crypto/bytes.ts"
+import { hex, random, unhex } from "../../../src/crypto/bytes.ts"
 import { decode } from "../../../src/crypto/cbor.ts"
+import { parseSigned } from "../../../src/crypto/links.ts"
+import { sha256 } from "../../../src/crypto/sodium.ts"
+import { type Collusion, collude } from "../collusion.ts"
 import { lie } from "../declare.ts"
 import type { Lie, Said } from "../lying.ts"
 import { failureOf, refused } from "../scene.ts"
@@ -109,6 +115,53 @@ export function stored(w: World): void {
         expect(shut).toBeGreaterThan(1)
         expect(await twin.save(w.vault, `${MARKER} for the rest`)).toMatchObject({ result: "saved" })
     })
+}
+
+/** Whoever holds a vault may sign such links, and a server that lied once has them in its chain for good. */
+export function stuck(w: World): void {
+    lie("T2", "a cut that nothing meets, by somebody who is to go", async () => {
+        const c = await collude(w)
+        const cut = { hash: random(32), seq: Number.MAX_SAFE_INTEGER, vault: c.vault.bytes }
+        const body = { cut: [cut], dek_commit: random(32), epoch: 3, vault: c.vault.bytes }
+        const { twin, cuts } = await removing(w, c.force(c.mary, "vault_rotate", body))
+        expect(twin.refusals).toEqual([])
+        expect(twin.vault(w.vault)).toMatchObject({ state: "waiting", awaits: { by: w.mary.member } })
+        expect(cuts).toEqual([cut])
+    })
+    lie("T2", "a vault under another's id, by somebody who is to go", async () => {
+        const c = await collude(w)
+        const vault = unhex(w.vault2)
+        c.force(c.mary, "vault_create", { dek_commit: random(32), epoch: 1, vault })
+        const hash = sha256(c.links.at(-1) as Uint8Array)
+        const { twin, cuts } = await removing(w, c)
+        expect(twin.refusals).toEqual(["R13.vault"])
+        expect(twin.vault(w.vault2)).toMatchObject({ team: w.team2, state: "ready" })
+        const { state } = c.vault
+        const known = { hash: state.head, seq: state.seq, vault: c.vault.bytes }
+        expect(new Set(cuts)).toEqual(new Set([known, { hash, seq: 0, vault }]))
+    })
+}
+
+/** Ana removes Mary, on a server that goes on from a colluder's link; what her link cuts. */
+async function removing(w: World, collusion: Collusion): Promise<{ twin: Twin; cuts: readonly Cut[] }> {
+    const sent: Bytes[] = []
+    const told = collusion.lie(w.ana)
+    const twin = await Twin.of(w.ana, {
+        store: w.ana.store,
+        lie: {
+            ...told,
+            request: async ({ method, path, body }, send) => {
+                if (method === "GET" || path === "sync") return send()
+                if (path.endsWith("/links")) sent.push((decode(body as Uint8Array) as { link: Bytes }).link)
+                return { status: 201, headers: new Map(), body: new Uint8Array() }
+            },
+        },
+    })
+    await twin.look()
+    await removeMember(twin.context, w.team, w.mary.member)
+    const link = parseSigned(sent[0] as Bytes, "team")
+    if (link.type !== "remove_member" || sent.length !== 1) throw new Error("not one removal")
+    return { twin, cuts: link.body.cut }
 }
 
 /** A browser that was left right after it saved: the pins are written, the rest of what it verified is not. */
