@@ -62,6 +62,7 @@ def test_F13_a_change_that_is_only_said_to_be_written(scene: Scene) -> None:
         scene.victim.button("Save the item")
         expect(scene.victim.badge).to_be_visible(timeout=3 * SLOW)
         expect(page.get_by_text("code T4.fork")).to_be_visible()
+        expect(page.get_by_text("What you did is not in the log", exact=True)).to_be_visible()
     assert len(changes_sent(scene)) == 1
     scene.victim.button("Back")
     scene.victim.at(team.vault)

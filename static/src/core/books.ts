@@ -304,6 +304,7 @@ export class Books {
             report: JSON.stringify(all, null, 2),
             signer: book === undefined ? null : signer,
             links: stop !== null,
+            isDenied: stop?.mine !== undefined,
         })
     }
 

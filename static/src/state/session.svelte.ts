@@ -132,7 +132,7 @@ class Session {
         )
         const at = Date.now()
         const report = JSON.stringify({ refusal: id, ...place }, null, 2)
-        const plain = { isLasting: false, isKnown: false, signer: null, links: false }
+        const plain = { isLasting: false, isKnown: false, signer: null, links: false, isDenied: false }
         this.refusal = known ?? { key: id, id, ...place, ...plain, at, report }
     }
 

@@ -112,6 +112,8 @@ export interface Refusal {
     signer: { member: Id; isProven: boolean } | null
     /** Is there a place in a chain at which this client stopped, whose links can be saved? */
     links: boolean
+    /** The server said that it took what I did, and the chain has something else in its place. */
+    isDenied: boolean
 }
 
 /** A key of a vault by its number, who made it, and when by their clock (Unix ms). */

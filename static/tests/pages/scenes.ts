@@ -84,7 +84,15 @@ export const SCENES: Record<string, (snapshot: Snapshot) => Snapshot> = {
         progress: { label: "verify", done: 4_120, total: 10_000 },
         refusals: [
             {
-                ...{ key: "T4.older", at: NOW, isLasting: false, isKnown: false, signer: null, links: false },
+                ...{
+                    key: "T4.older",
+                    at: NOW,
+                    isLasting: false,
+                    isKnown: false,
+                    signer: null,
+                    links: false,
+                    isDenied: false,
+                },
                 id: "T4.older",
                 team: TEAM,
                 vault: null,
@@ -145,6 +153,7 @@ export const SCENES: Record<string, (snapshot: Snapshot) => Snapshot> = {
             id: "T15.backdated",
             vault: VAULTS.fleet,
             links: true,
+            isDenied: false,
             signer: { member: hex(103), isProven: false },
         },
         ...Array.from({ length: 24 }, (_, at) => ({
@@ -178,7 +187,7 @@ function refusing(...refusals: (Pick<Refusal, "id"> & Partial<Refusal>)[]) {
             return {
                 ...place,
                 ...{ key: Object.values(place).join("/"), at: NOW, isLasting: false, isKnown: false },
-                ...{ signer: null, links: false },
+                ...{ signer: null, links: false, isDenied: false },
                 ...refusal,
                 report: JSON.stringify({ ...facts, server_head: "91ab3f0c".repeat(8) }, null, 2),
             }

@@ -13,6 +13,7 @@ const refusal = (vault: string, item: string | null): Refusal => ({
         isKnown: false,
         signer: null,
         links: false,
+        isDenied: false,
         report: `of ${vault} ${item}`,
     },
 })
