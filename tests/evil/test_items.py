@@ -39,6 +39,7 @@ LINKS: dict[str, Callable[[list[bytes]], list[bytes]]] = {
     "reordered": lambda links: links[::-1],
 }
 WAITING = "Waiting for the rest of the log"
+CUT_AHEAD = "Waiting for entries that"
 
 
 def _items_with(swap: Record) -> Bend:
@@ -92,10 +93,11 @@ def test_R7_a_blob_in_another_s_place(scene: Scene) -> None:
     ("refusal", "field", "value"),
     [
         ("R7.open", 1, 2),
+        ("R7.open", 2, 99),
         ("R7.open", 3, bytes(16)),
         ("R7.hash", 4, bytes(32)),
     ],
-    ids=["revision", "author", "commitment"],
+    ids=["revision", "epoch", "author", "commitment"],
 )
 def test_R11_what_the_server_says_of_an_item(
     scene: Scene, refusal: str, field: int, value: int | bytes
@@ -322,7 +324,7 @@ def test_F36_a_cut_ahead_waits(scene: Scene) -> None:
     with scene.told(hide_vault):
         scene.rounds(1)
         scene.victim.at(team.vault)
-        expect(scene.victim.page.get_by_text(WAITING)).to_be_visible(timeout=SLOW)
+        expect(scene.victim.page.get_by_text(CUT_AHEAD)).to_be_visible(timeout=SLOW)
         expect(scene.victim.row(f"Honest {team.number}")).to_be_visible()
         scene.silent(team, begun)
     scene.victim.sees(team.vault, title)
