@@ -29,14 +29,8 @@ export function overviewPlace(vault: VaultBook, row: ItemRow): PartPlace {
     }
 }
 
-/** Open every sealed row whose DEK is in the ring. One of an epoch that the chain does not have is refused at once. */
+/** Open every sealed row whose DEK is in the ring. */
 export async function openRows(books: Books, vault: VaultBook, view: View): Promise<void> {
-    if (!vault.team.isFrozen) {
-        // The rows are of one moment with the team that came with them, which is folded.
-        for (const row of [...vault.sealed.values()])
-            if (row.epoch < 1 || row.epoch > vault.epoch)
-                refuseSealed(books, vault, row, new Refused("R7.open"), view)
-    }
     const byEpoch = new Map<number, ItemRow[]>()
     for (const row of vault.sealed.values()) {
         if (!vault.ring.has(row.epoch)) continue
@@ -146,7 +140,8 @@ export function settleRows(books: Books, vault: VaultBook, span: Span, view: Vie
         }
         for (const row of [...vault.sealed.values()]) {
             const last = lastOf(vault, row, span)
-            if (last !== null && isElsewhere(hex(row.author), row.epoch, last))
+            // Its link is folded, and so is the team that the link's author had seen: a later epoch is none.
+            if (last !== null && (isElsewhere(hex(row.author), row.epoch, last) || row.epoch > vault.epoch))
                 refuseSealed(books, vault, row, new Refused("R7.open"), view)
         }
         checkComplete(vault, span, view)
