@@ -154,6 +154,36 @@ def test_R12_a_vault_is_complete_and_in_order(scene: Scene, refusal: str, lie: s
     scene.victim.sees(team.vault, "Second", "Third")
 
 
+def test_R12_items_whose_key_is_withheld_are_counted(scene: Scene, browser: Browser) -> None:
+    """A new browser gets the newest key alone, and no way from it to the one before."""
+    team = scene.team(bob="read")
+    scene.honest(team)
+    team.remove(team.founder, team.people["bob"])
+    assert team.rotate(team.founder, team.vault).status_code == 201
+    title = f"Of the second key {team.number}"
+    team.write_items(team.vault, title)
+
+    def withhold(tale: Tale) -> None:
+        record = tale.team(team.team.state.id)
+        if record is not None:
+            record["olds"] = []
+            record["grants"] = [
+                row for row in record["grants"] if cbor.loads(row["grant"])["epoch"] > 1
+            ]
+
+    with scene.told(withhold), scene.new_browser(browser) as there:
+        there.enter()
+        there.sees(team.vault, title)
+        expect(there.page.get_by_text("2 items of this vault wait for a key")).to_be_visible()
+        expect(there.row(f"Honest {team.number}")).to_have_count(0)
+        there.expect_no_refusal()
+    with scene.new_browser(browser) as there:
+        there.enter()
+        there.sees(team.vault, title, f"Honest {team.number}")
+        expect(there.page.get_by_text("wait for a key")).to_have_count(0)
+    scene.recovers(team)
+
+
 def test_R16_a_bit_is_flipped(scene: Scene) -> None:
     """What was refused is not asked for again."""
     team = scene.team()
