@@ -30,6 +30,8 @@ const SPREAD = 40_000
  * whoever made the key: a wrong one costs a change of key that nobody needed, or leaves it to the next removal.
  */
 export const KEY_AGE = 365 * 86_400_000
+/** Rows of one request: half of what the server takes, so that no list is refused as a whole. The next round sends more. */
+const AT_ONCE = 500
 
 export class Upkeep {
     readonly #context: Context
@@ -110,6 +112,7 @@ export class Upkeep {
         const grants: Value[] = []
         const sealed: string[] = []
         for (const row of team.extras.pending) {
+            if (grants.length === AT_ONCE) break
             const vault = team.vaults.get(row.vault)
             if (
                 vault === undefined ||
@@ -214,6 +217,7 @@ export class Upkeep {
         const broken: Value[] = []
         const told: string[] = []
         for (const row of team.extras.grants) {
+            if (told.length === AT_ONCE) break
             const key = `report/${grantKey(row)}`
             const memo = team.memo.get(grantKey(row))
             if (memo === undefined || row.opened || this.#done.has(key)) continue

@@ -32,6 +32,7 @@ export const LINES = {
         "auto_recover at making a vault": "passed over",
     },
     R5: {
+        "one recipient, asked for more often than a request can hold": "passed over",
         "a recipient more in the server's list": "passed over",
         "a recipient put in by a link that nobody signed": "T1.sig",
     },

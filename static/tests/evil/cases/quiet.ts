@@ -86,6 +86,16 @@ export function recipients(w: World): void {
             expect(sent.toSorted()).toEqual(holders.toSorted())
         }
     })
+    lie("R5", "one recipient, asked for more often than a request can hold", async () => {
+        const honest = (await looked(w.adam)).context.books.teams.get(w.team)
+        const epoch = honest?.vaults.get(w.vault)?.epoch
+        const asked = { vault: unhex(w.vault), epoch, to: w.mary.me.keyring.fp }
+        const told = teamRecord(w.team, (record) => record.pending.push(...Array(501).fill(asked)))
+        const twin = await looked(w.adam, told)
+        const posts = twin.transport.sent.filter(({ path }) => path.endsWith("/grants"))
+        const sizes = posts.map(({ body }) => (decode(body as Bytes) as Said).grants.length)
+        expect(sizes[0]).toBe(500)
+    })
     lie("R5", "a recipient put in by a link that nobody signed", async (id) => {
         expect(await rotationOf(w, await looked(w.adam))).toHaveLength(4)
         const c = await collude(w)
