@@ -153,3 +153,13 @@ export class Device {
         for (const id of event.gone) this.rows.delete(id)
     }
 }
+
+/** A browser whose clock can be put forward; its timers never run by themselves. */
+export function deviceAhead(url: string, folder: string): { ahead: { ms: number }; device: Device } {
+    const ahead = { ms: 0 }
+    const clock = {
+        now: () => Date.now() + ahead.ms,
+        after: (ms: number, run: () => void) => (ms >= 1_000 ? () => undefined : systemClock.after(ms, run)),
+    }
+    return { ahead, device: new Device(url, folder, new MemoryStore(), cookieFetch(), { clock }) }
+}

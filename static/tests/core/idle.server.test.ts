@@ -1,9 +1,7 @@
 /** Under test: after a removal nobody writes; an idle client of a writer changes the vault's key, once. */
 import { beforeAll, describe, expect, inject, it } from "vitest"
-import { systemClock } from "../../src/core/clock.ts"
-import { MemoryStore } from "../../src/core/store.ts"
 import type { Details, Overview } from "../../src/worker/api.ts"
-import { cookieFetch, Device } from "./device.ts"
+import { deviceAhead } from "./device.ts"
 
 const url = inject("url")
 const folder = inject("folder")
@@ -13,20 +11,10 @@ const MINUTE = 60_000
 const overview: Overview = { type: "note", title: "hosts", tags: [], trash: null }
 const details: Details = { fields: [], note: "10.0.0.7" }
 
-/** A browser whose clock can be put forward; its timers never run by themselves. */
-function deviceAhead() {
-    const ahead = { ms: 0 }
-    const clock = {
-        now: () => Date.now() + ahead.ms,
-        after: (ms: number, run: () => void) => (ms >= 1_000 ? () => undefined : systemClock.after(ms, run)),
-    }
-    return { ahead, device: new Device(url, folder, new MemoryStore(), cookieFetch(), { clock }) }
-}
-
 describe("idle clients of writers", { timeout: 60_000, sequential: true }, () => {
-    const ana = deviceAhead()
-    const ben = deviceAhead()
-    const eve = deviceAhead()
+    const ana = deviceAhead(url, folder)
+    const ben = deviceAhead(url, folder)
+    const eve = deviceAhead(url, folder)
     let team = ""
     let vault = ""
 

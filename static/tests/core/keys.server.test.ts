@@ -1,13 +1,11 @@
 /** Under test: what a manager is told of a vault's keys, and when keys are changed without a removal. */
 import { encode as encodeCbor } from "cborg"
 import { beforeAll, describe, expect, inject, it } from "vitest"
-import { systemClock } from "../../src/core/clock.ts"
 import { commitTo, sendTeamLink } from "../../src/core/members.ts"
-import { MemoryStore } from "../../src/core/store.ts"
 import { decodeSequence } from "../../src/core/transport.ts"
 import { KEY_AGE } from "../../src/core/upkeep.ts"
 import { hex } from "../../src/crypto/bytes.ts"
-import { cookieFetch, Device } from "./device.ts"
+import { Device, deviceAhead } from "./device.ts"
 
 const url = inject("url")
 const folder = inject("folder")
@@ -32,19 +30,9 @@ function lie(device: Device, bend: (record: Said) => void): void {
     }
 }
 
-/** A browser whose clock can be put forward; its timers never run by themselves. */
-function deviceAhead() {
-    const ahead = { ms: 0 }
-    const clock = {
-        now: () => Date.now() + ahead.ms,
-        after: (ms: number, run: () => void) => (ms >= 1_000 ? () => undefined : systemClock.after(ms, run)),
-    }
-    return { ahead, device: new Device(url, folder, new MemoryStore(), cookieFetch(), { clock }) }
-}
-
 describe("a vault's keys", { timeout: 60_000, sequential: true }, () => {
-    const { ahead: anas, device: ana } = deviceAhead()
-    const { ahead: bens, device: ben } = deviceAhead()
+    const { ahead: anas, device: ana } = deviceAhead(url, folder)
+    const { ahead: bens, device: ben } = deviceAhead(url, folder)
     let team = ""
     let vault = ""
     let anaId = ""

@@ -71,6 +71,16 @@ describe("against a server that lies", { timeout: 60_000 }, () => {
 
     const refusals = (device: Device) => device.snapshot.refusals.map(({ id }) => id)
 
+    /** Name to the browser under test the team's head before the last one. */
+    const withholdTeamHead = () =>
+        lie(
+            fresh,
+            (records) => records,
+            (heads) => {
+                for (const head of heads.teams) if (hex(head.team) === team) head.seq -= 1
+            },
+        )
+
     it("refuses a team whose chain does not carry me", async () => {
         let theirs: Record = []
         const eves = new Device(url, folder)
@@ -155,13 +165,7 @@ describe("against a server that lies", { timeout: 60_000 }, () => {
 
     it("refuses an older head than this browser has seen", async () => {
         await fresh.signIn(ANA)
-        lie(
-            fresh,
-            (records) => records,
-            (heads) => {
-                for (const head of heads.teams) if (hex(head.team) === team) head.seq -= 1
-            },
-        )
+        withholdTeamHead()
         await ana.core.saveItem(vault, null, 0, note("more"), body("more"))
         await fresh.core.syncNow()
         expect(refusals(fresh)).toEqual(["T4.older"])
@@ -352,13 +356,7 @@ describe("against a server that lies", { timeout: 60_000 }, () => {
 
     it("keeps no note of what was looked at where something is frozen", async () => {
         await fresh.signIn(ANA)
-        lie(
-            fresh,
-            (records) => records,
-            (heads) => {
-                for (const head of heads.teams) if (hex(head.team) === team) head.seq -= 1
-            },
-        )
+        withholdTeamHead()
         await ana.core.saveItem(vault, null, 0, note("still more"), body("more"))
         await fresh.core.syncNow()
         const [older] = fresh.snapshot.refusals
