@@ -4,7 +4,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from allauth.account.auth_backends import AuthenticationBackend
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
+from django.utils.crypto import constant_time_compare
+from django.utils.functional import SimpleLazyObject
 from rest_framework.authentication import CSRFCheck, SessionAuthentication
 from rest_framework.request import Request
 
@@ -20,6 +25,35 @@ class AccountBackend(AuthenticationBackend):  # type: ignore[misc]  # allauth sh
 
     def get_user(self, user_id: UUID) -> User | None:
         return _ACTIVE.first(user_id)
+
+
+class SessionAccountMiddleware(AuthenticationMiddleware):
+    """Sets `request.user` to the account that came with its session, by one statement for both."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Django's own asks for the account once more, through the backend that signed it in."""
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: _account_of(request))  # type: ignore[assignment]
+
+
+def _account_of(request: HttpRequest) -> User | AnonymousUser:
+    """Return the account, if the session is of its present login; else the session is flushed.
+
+    Django's rule (`django.contrib.auth.get_user`): the session holds a MAC over the account's
+    password field, which every change of the OPAQUE record sets anew and so ends other sessions.
+    """
+    session: Any = request.session
+    if SESSION_KEY not in session:
+        return AnonymousUser()
+    account: User | None = session.account
+    if account is None or str(account.pk) != session[SESSION_KEY]:
+        return AnonymousUser()
+    if not constant_time_compare(
+        session.get(HASH_SESSION_KEY, ""), account.get_session_auth_hash()
+    ):
+        session.flush()
+        return AnonymousUser()
+    return account
 
 
 class CsrfRefused(Forbidden):

@@ -1,11 +1,11 @@
-"""Sessions, in the database and copied to Valkey, under a hash of their key.
+"""Sessions, in the database, under a hash of their key.
 
-The key is in the browser's cookie only: whoever reads the table or Valkey signs in as nobody. What
-is stored is JSON behind a MAC over it and its place, so that whoever can write there makes up no
-session, and moves none to a key of their own.
+The key is in the browser's cookie only: whoever reads the table signs in as nobody. What is stored
+is JSON behind a MAC over it and its place, so that whoever can write there makes up no session, and
+moves none to a key of their own.
 
-Ending wins over every copy that a request in flight still makes: it leaves a mark in the copy's
-place before the row goes, nothing is copied over the mark, and where it stands no row is read.
+Nearly every request asks for its session and then for the account, so both are read by one
+statement. There is no copy in a cache: a session that was ended is over with the row.
 
 A key has 160 random bits, so nobody looks first whether it is free: the insert would fail. A new
 session is written once, with what it holds at the end of the request.
@@ -15,18 +15,18 @@ import base64
 import hashlib
 import json
 import secrets
-from datetime import timedelta
 from typing import Any, Final
+from uuid import UUID
 
-import redis
 import structlog
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from accounts.valkey import PREFIX, valkey
+from accounts.models import Session, User
+from accounts.rows import Joined
 
 logger = structlog.get_logger(__name__)
 
@@ -34,44 +34,32 @@ _KEY_SIZE: Final = 20  # bytes: 32 letters and digits
 _NAME_SIZE: Final = 30  # bytes: 40 letters, which is what the columns take
 _MAC_SIZE: Final = 64  # letters
 _LABEL: Final = b"coffret/session/v1\0"
-_ENDED: Final = b"ended"  # no session: those begin with a MAC
-_ENDED_SECONDS: Final = 86_400  # no request takes as long
-
-_COPY: Final = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-    redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
-end
-"""
 
 _CREATE: Final = """
-    INSERT INTO django_session (session_data, expire_date, session_key) VALUES (%s, %s, %s)
-    ON CONFLICT (session_key) DO NOTHING
+    INSERT INTO accounts_session (session_data, account_id, expire_date, session_key)
+    VALUES (%s, %s, %s, %s) ON CONFLICT (session_key) DO NOTHING
 """
 _UPDATE: Final = """
-    UPDATE django_session SET session_data = %s, expire_date = %s WHERE session_key = %s
+    UPDATE accounts_session SET session_data = %s, account_id = %s, expire_date = %s
+    WHERE session_key = %s
 """
-_READ: Final = """
-    SELECT session_data, expire_date FROM django_session
-    WHERE session_key = %s AND expire_date > %s
-"""
-_DELETE: Final = "DELETE FROM django_session WHERE session_key = %s"
+_FOUND: Final = Joined(
+    "accounts_session s LEFT JOIN accounts_user t ON t.id = s.account_id AND t.is_active"
+    " WHERE s.session_key = %s AND s.expire_date > %s",
+    s=Session,
+    t=User,
+)
 
 
 def stored_name(session_key: str) -> str:
-    """Return the name under which rows and Valkey know a session, 40 letters."""
+    """Return the name under which rows know a session, 40 letters."""
     digest = hashlib.sha256(_LABEL + session_key.encode()).digest()
     return base64.urlsafe_b64encode(digest[:_NAME_SIZE]).decode()
 
 
 def session_delete(name: str) -> None:
-    """End a session by its stored name, without reading it.
-
-    Raises:
-        RedisError: it has not ended.
-    """
-    valkey().set(_place(name), _ENDED, ex=_ENDED_SECONDS)
-    with connection.cursor() as cursor:
-        cursor.execute(_DELETE, [name])
+    """End a session by its stored name, without reading it."""
+    Session.objects.filter(session_key=name).delete()
 
 
 class SessionStore(SessionBase):
@@ -80,6 +68,8 @@ class SessionStore(SessionBase):
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key)
         self._unwritten = False
+        # Whose row it was when it was read: present and active, or None.
+        self.account: User | None = None
 
     def create(self) -> None:
         """Name a new session; the first `save` writes it."""
@@ -94,26 +84,12 @@ class SessionStore(SessionBase):
     def load(self) -> dict[str, Any]:
         """Return what the session holds; if it is over, forget its key."""
         name = stored_name(str(self.session_key))
-        kept = valkey().get(_place(name))
-        if kept == _ENDED:
+        found = _FOUND.first(name, timezone.now())
+        data = None if found is None else _opened(name, found[0].session_data)
+        if found is None or data is None:
             self._session_key = None
             return {}
-        data = _opened(name, kept) if isinstance(kept, bytes) else None
-        if data is None:
-            data = self._load_row(name)
-        if data is None:
-            self._session_key = None
-        return data or {}
-
-    def _load_row(self, name: str) -> dict[str, Any] | None:
-        now = timezone.now()
-        with connection.cursor() as cursor:
-            cursor.execute(_READ, [name, now])
-            row = cursor.fetchone()
-        data = None if row is None else _opened(name, row[0].encode())
-        if data is not None:
-            seconds = max(1, (row[1] - now) // timedelta(seconds=1))
-            _copy(name, row[0], seconds)
+        self.account = found[1]
         return data
 
     def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's interface
@@ -125,25 +101,20 @@ class SessionStore(SessionBase):
         self._unwritten = False
 
     def _write(self, *, create: bool) -> None:
-        """Write the row, and then its copy in Valkey.
+        """Write the row.
 
         Raises:
             CreateError: the key is taken. UpdateError: the session has ended meanwhile.
         """
         name = stored_name(str(self.session_key))
         data = self._get_session(no_load=create)  # type: ignore[attr-defined]
-        stored = _closed(name, data)
+        account = UUID(data[SESSION_KEY]) if SESSION_KEY in data else None
+        values: list[Any] = [_closed(name, data), account, self.get_expiry_date(), name]
         with connection.cursor() as cursor:
-            values: list[Any] = [stored, self.get_expiry_date(), name]
             cursor.execute(_CREATE if create else _UPDATE, values)
-            if cursor.rowcount != 1:
-                if create:
-                    raise CreateError
-                raise UpdateError
-        try:
-            _copy(name, stored, self.get_expiry_age())
-        except redis.RedisError:
-            logger.exception("session_not_cached")  # the row is what counts
+            written = cursor.rowcount == 1
+        if not written:
+            raise CreateError if create else UpdateError
 
     def delete(self, session_key: str | None = None) -> None:
         key = session_key or self.session_key
@@ -155,19 +126,6 @@ class SessionStore(SessionBase):
         Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
-def _place(name: str) -> str:
-    return f"{PREFIX}session:{name}"
-
-
-def _copy(name: str, stored: str, seconds: int) -> None:
-    """Keep a copy in Valkey for so long, unless the session has ended.
-
-    Raises:
-        RedisError.
-    """
-    valkey().eval(_COPY, 1, _place(name), _ENDED, stored, seconds)
-
-
 def _mac(name: str, data: str) -> str:
     return salted_hmac("coffret.session", name + data, algorithm="sha256").hexdigest()
 
@@ -177,10 +135,9 @@ def _closed(name: str, data: dict[str, Any]) -> str:
     return _mac(name, text) + text
 
 
-def _opened(name: str, stored: bytes) -> dict[str, Any] | None:
+def _opened(name: str, stored: str) -> dict[str, Any] | None:
     """Return what was stored under this name; None, and a line in the log, if it was not by us."""
-    text = stored.decode(errors="replace")
-    mac, data = text[:_MAC_SIZE], text[_MAC_SIZE:]
+    mac, data = stored[:_MAC_SIZE], stored[_MAC_SIZE:]
     if not constant_time_compare(mac, _mac(name, data)):
         logger.warning("session_forged", name=name)
         return None

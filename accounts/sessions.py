@@ -3,13 +3,12 @@
 from typing import Any, Final
 
 from allauth.usersessions.models import UserSession
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.errors import AccessDenied
-from accounts.models import User
+from accounts.models import Session, User
 from accounts.session_store import SessionStore, session_delete, stored_name
 from audit.events import Action, Scope
 from audit.origin import MAX_USER_AGENT

@@ -39,19 +39,31 @@ class Facts:
         """Return the core: deterministic CBOR of exactly these fields."""
         return cbor.dumps(
             {
-                "action": self.action,
-                "actor": None if self.actor_id is None else self.actor_id.bytes,
-                "at": self.at_ms,
-                "details": _plain(self.details),
-                "id": self.id.bytes,
-                "member": self.member_id,
-                "scope": self.scope_kind,
-                "scope_id": self.scope_id.bytes,
-                "seq": self.seq,
-                "subject": self.subject,
                 "v": CORE_VERSION,
+                "at": self.at_ms,
+                "id": self.id.bytes,
+                "seq": self.seq,
+                **self._rest(),
             }
         )
+
+    def encode_rest(self) -> bytes:
+        """Return what follows the number in the core: all that is known before the lock.
+
+        The database puts the map's head, version, time, id and number in front (migration 0003).
+        """
+        return cbor.dumps(self._rest())[1:]  # the entries of a map of 7, without its head
+
+    def _rest(self) -> dict[str, object]:
+        return {
+            "actor": None if self.actor_id is None else self.actor_id.bytes,
+            "scope": self.scope_kind,
+            "action": self.action,
+            "member": self.member_id,
+            "details": _plain(self.details),
+            "subject": self.subject,
+            "scope_id": self.scope_id.bytes,
+        }
 
 
 @dataclass(frozen=True, slots=True)

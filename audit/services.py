@@ -1,66 +1,32 @@
 """Recording: collected while a service works, written last before its commit."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 from django.db.models import Q
-from django.utils import timezone
 
-from audit.chain import SALT_SIZE, ZERO, Detail, Facts, hash_personal, leaf_of
+from audit.chain import SALT_SIZE, ZERO, Detail, Facts, hash_personal
 from audit.events import Action, Scope, ScopeKind
 from audit.models import AuditEvent
 from audit.origin import current_origin
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-_LOCK_HEAD: Final = """
-    SELECT seq, head FROM audit_audithead WHERE scope_kind = %s AND scope_id = %s FOR UPDATE
-"""
-_CREATE_HEAD: Final = """
-    INSERT INTO audit_audithead (scope_kind, scope_id, seq, head) VALUES (%s, %s, 0, %s)
-    ON CONFLICT (scope_kind, scope_id) DO NOTHING
-"""
-# One statement moves the head and stores the events: a flush of one scope is two round trips.
-_APPEND: Final = """
-    WITH moved AS (
-        UPDATE audit_audithead SET seq = %s, head = %s WHERE scope_kind = %s AND scope_id = %s
-    )
-    INSERT INTO audit_auditevent (
-        scope_kind, scope_id, at, id, seq, action, actor_id, member_id, subject,
-        core, prev, leaf, personal_hash, salt, personal
-    )
-    VALUES {events}
-"""
-_EVENT: Final = f"({', '.join(['%s'] * 15)})"
+# Locks the scope's head, numbers, times, chains and stores one event (migration 0003).
+_APPEND: Final = f"SELECT audit_append({', '.join(['%s'] * 11)})"
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
     scope: Scope
-    facts: Facts  # number and time are set when it is written
-    salt: bytes | None
-    personal: bytes | None
+    values: tuple[Any, ...]  # of `_APPEND`
 
 
-@dataclass(slots=True)
-class _Unit:
-    pending: list[_Pending] = field(default_factory=list)
-
-    def by_scope(self) -> dict[Scope, list[_Pending]]:
-        found: dict[Scope, list[_Pending]] = {}
-        for pending in self.pending:
-            found.setdefault(pending.scope, []).append(pending)
-        return found
-
-
-_unit: ContextVar[_Unit | None] = ContextVar("audit_unit", default=None)
+_unit: ContextVar[list[_Pending] | None] = ContextVar("audit_unit", default=None)
 
 
 def in_unit_of_work() -> bool:
@@ -81,19 +47,17 @@ def unit_of_work() -> Iterator[None]:
     if in_unit_of_work():
         raise RuntimeError("a unit of work is open already")
     with ExitStack() as until_committed, transaction.atomic(durable=True):
-        unit = _Unit()
-        token = _unit.set(unit)
+        pending: list[_Pending] = []
+        token = _unit.set(pending)
         try:
             yield
-            scopes = unit.by_scope()
-            heads = _lock_heads(scopes)
-            if connection.connection is not None and scopes:
-                # The events and COMMIT go out as one message: everybody who writes in these scopes
-                # waits for us, and each answer waits for its turn among this process's threads.
-                until_committed.enter_context(connection.connection.pipeline())
-            _append(scopes, heads)
         finally:
             _unit.reset(token)
+        if pending and connection.connection is not None:
+            # The events and COMMIT go out as one message: everybody who writes in these scopes
+            # waits for us, and each answer waits for its turn among this process's threads.
+            until_committed.enter_context(connection.connection.pipeline())
+        _append(pending)
 
 
 def record(
@@ -122,14 +86,14 @@ def record(
         RuntimeError: no unit of work is open, so the event could outlive a change that was
             rolled back, or be lost while the change stays.
     """
-    unit = _unit.get()
-    if unit is None:
+    pending = _unit.get()
+    if pending is None:
         raise RuntimeError("audit.services.record() needs an open unit_of_work()")
     facts = Facts(
         id=uuid4(),
         scope_kind=scope.kind.value,
         scope_id=scope.id,
-        seq=0,
+        seq=0,  # number and time are the database's to set
         action=action.value,
         actor_id=actor_id,
         member_id=member_id,
@@ -137,12 +101,7 @@ def record(
         at_ms=0,
         details={} if details is None else details,
     )
-    origin = current_origin()
-    if origin is None:
-        unit.pending.append(_Pending(scope, facts, None, None))
-    else:
-        salt = secrets.token_bytes(SALT_SIZE)
-        unit.pending.append(_Pending(scope, facts, salt, origin.encode_personal()))
+    pending.append(_Pending(scope, _values(facts)))
     return facts.id
 
 
@@ -164,57 +123,23 @@ def personal_erase(*, account_id: UUID) -> int:
     return count
 
 
-def _lock_heads(scopes: Iterable[Scope]) -> dict[Scope, tuple[int, bytes]]:
-    """Lock the heads, in one order for everybody: else two units could lock each other out."""
+def _values(facts: Facts) -> tuple[Any, ...]:
+    """Return what `_APPEND` takes, with the personal part of the request at hand."""
+    origin = current_origin()
+    hashed, salt, personal = ZERO, None, None
+    if origin is not None:
+        salt = secrets.token_bytes(SALT_SIZE)
+        personal = origin.encode_personal()
+        hashed = hash_personal(salt, personal)
+    return (
+        *(facts.scope_kind, facts.scope_id, facts.id, facts.action),
+        *(facts.actor_id, facts.member_id, facts.subject),
+        *(facts.encode_rest(), hashed, salt, personal),
+    )
+
+
+def _append(pending: list[_Pending]) -> None:
+    """Store events; scopes in one order for everybody: else two units could lock each other out."""
     with connection.cursor() as cursor:
-        return {
-            scope: _lock_head(cursor, (scope.kind.value, scope.id))
-            for scope in sorted(scopes, key=lambda s: s.lock_order)
-        }
-
-
-def _append(
-    scopes: Mapping[Scope, list[_Pending]], heads: Mapping[Scope, tuple[int, bytes]]
-) -> None:
-    """Number, chain and store the events of each scope."""
-    # Read under the locks, so that within one scope later numbers have later times.
-    at_ms = (timezone.now() - _EPOCH) // timedelta(milliseconds=1)
-    with connection.cursor() as cursor:
-        for scope, batch in scopes.items():
-            _append_to(cursor, scope, batch, heads[scope], at_ms)
-
-
-def _append_to(
-    cursor: Any, scope: Scope, batch: list[_Pending], head: tuple[int, bytes], at_ms: int
-) -> None:
-    place = (scope.kind.value, scope.id)
-    seq, leaf = head
-    at = _EPOCH + timedelta(milliseconds=at_ms)
-    rows: list[Any] = []
-    for pending in batch:
-        seq += 1
-        prev = leaf
-        facts = replace(pending.facts, seq=seq, at_ms=at_ms)
-        core = facts.encode()
-        hashed = ZERO
-        if pending.salt is not None and pending.personal is not None:
-            hashed = hash_personal(pending.salt, pending.personal)
-        leaf = leaf_of(prev=prev, core=core, personal_hash=hashed)
-        rows += (
-            *(*place, at, facts.id, seq, facts.action),
-            *(facts.actor_id, facts.member_id, facts.subject),
-            *(core, prev, leaf, hashed, pending.salt, pending.personal),
-        )
-    events = ", ".join([_EVENT] * len(batch))
-    cursor.execute(_APPEND.format(events=events), [seq, leaf, *place, *rows])
-
-
-def _lock_head(cursor: Any, place: tuple[str, UUID]) -> tuple[int, bytes]:
-    cursor.execute(_LOCK_HEAD, place)
-    row = cursor.fetchone()
-    if row is None:
-        # The scope's first event, here or in another process at this moment.
-        cursor.execute(_CREATE_HEAD, [*place, ZERO])
-        cursor.execute(_LOCK_HEAD, place)
-        row = cursor.fetchone()
-    return row[0], bytes(row[1])
+        for event in sorted(pending, key=lambda event: event.scope.lock_order):
+            cursor.execute(_APPEND, event.values)

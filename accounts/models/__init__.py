@@ -1,7 +1,8 @@
-"""Rows of people, their logins, the KEKs, and teams."""
+"""Rows of people, their logins and sessions, the KEKs, and teams."""
 
 from accounts.models.kek import Deployment, Kek
 from accounts.models.login import AccountBlob, AmkWrap, OpaqueRecord, PendingSignup
+from accounts.models.session import Session
 from accounts.models.team import Member, Opening, Role, Team, TeamLink
 from accounts.models.user import User, normalise_email
 
@@ -15,6 +16,7 @@ __all__ = [
     "Opening",
     "PendingSignup",
     "Role",
+    "Session",
     "Team",
     "TeamLink",
     "User",

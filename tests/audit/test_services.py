@@ -13,7 +13,7 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from audit import selectors
-from audit.chain import details_of
+from audit.chain import Facts, details_of, leaf_of
 from audit.events import Action, Scope
 from audit.middleware import OriginMiddleware
 from audit.models import AuditEvent, AuditHead
@@ -134,30 +134,55 @@ def test_details_that_cannot_be_written_take_the_change_with_them():
     assert not AuditHead.objects.exists()
 
 
-def test_a_flush_is_two_statements_a_scope_and_the_last_before_the_commit():
-    with unit_of_work():
-        note()
+def test_an_event_is_one_statement_and_the_last_before_the_commit():
     with CaptureQueriesContext(connection) as captured, unit_of_work():
         note()
         AuditEvent.objects.count()
         note()
-        note()
-    statements = [query["sql"].split()[0] for query in captured.captured_queries]
-    assert statements == ["BEGIN", "SELECT", "SELECT", "WITH", "COMMIT"]
-    assert numbers() == [1, 2, 3, 4]
+    statements = [query["sql"].split("(")[0] for query in captured.captured_queries]
+    assert statements == [
+        *("BEGIN", "SELECT COUNT", "SELECT audit_append", "SELECT audit_append", "COMMIT"),
+    ]
+    assert numbers() == [1, 2]
 
 
 def test_events_and_commit_go_out_together():
     sent = []
 
     def look(execute, sql, params, many, context):
-        sent.append((sql.split()[0], bool(connection.connection.pgconn.pipeline_status)))
+        sent.append((sql.split("(")[0], bool(connection.connection.pgconn.pipeline_status)))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(look), unit_of_work():
+        AuditEvent.objects.count()
         note()
-    assert sent[-2:] == [("SELECT", False), ("WITH", True)]
+    assert sent == [("SELECT COUNT", False), ("SELECT audit_append", True)]
     assert not connection.connection.pgconn.pipeline_status
+
+
+@pytest.mark.parametrize("seq", [1, 23, 24, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32])
+def test_the_database_encodes_an_event_as_the_chain_does(seq):
+    if seq > 1:
+        AuditHead.objects.create(scope_kind="team", scope_id=TEAM.id, seq=seq - 1)
+    with origin_set(origin()), unit_of_work():
+        note(subject=uuid4(), details={"count": 1, "of": [uuid4()]})
+    event = next(selectors.stored_events(TEAM))
+    facts = Facts(
+        id=event.id,
+        scope_kind="team",
+        scope_id=TEAM.id,
+        seq=seq,
+        action=event.action,
+        actor_id=event.actor_id,
+        member_id=event.member_id,
+        subject=event.subject,
+        at_ms=event.at_ms,
+        details=details_of(event.core),
+    )
+    assert event.core == facts.encode()
+    made = leaf_of(prev=bytes(32), core=event.core, personal_hash=event.personal_hash)
+    assert (event.seq, event.leaf, event.prev) == (seq, made, bytes(32))
+    assert abs(event.at_ms / 1000 - time.time()) < 60
 
 
 def test_an_event_that_the_database_refuses_takes_the_change_with_it():
