@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args()
 
+    measured_on = machine(seconds=options.seconds)  # first: what is missing ends it here
     figures: list[Figure] = []
     with data_folder() as folder, product(folder) as running:
         for name in options.only or CASES:
@@ -39,7 +40,7 @@ def main() -> int:
                 print(f"{measured:34} {value:12.3f}", file=sys.stderr, flush=True)
         figures.append(figure("web.rss_mb", largest_rss_mb(running)))
 
-    print(f"{machine()}\n")
+    print(f"{measured_on}\n")
     print(table(figures))
     if options.json:
         write_json(options.json, figures)

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -9,6 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
+
+from config.embedded import postgres_programs, valkey_server
+from tests.browser import chromium
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +101,33 @@ def table(figures: Iterable[Figure]) -> str:
     return "\n".join(lines)
 
 
-def machine() -> str:
-    """Return on what and when this was measured."""
+def machine(*, seconds: float) -> str:
+    """Return on what and when is measured, and for how long each load."""
     memory = round(psutil.virtual_memory().total / 2**30)
-    chromium = subprocess.run(
-        ["/usr/bin/chromium", "--version"], capture_output=True, text=True, check=False
-    ).stdout.strip()
+    versions = [
+        _version(chromium(), r".+"),
+        "PostgreSQL " + _version(postgres_programs() / "postgres", r"\d+\.\d+"),
+        "Valkey " + _version(valkey_server(), r"\d+\.\d+\.\d+"),
+    ]
     return (
         f"{psutil.cpu_count()} cores, {memory} GiB, {platform.system()} {platform.machine()}, "
-        f"Python {platform.python_version()}, {chromium}, {datetime.now(UTC):%Y-%m-%d}"
+        f"Python {platform.python_version()}, {', '.join(versions)}, "
+        f"{datetime.now(UTC):%Y-%m-%d}; {seconds:g} s for each load after warm-up, its client on "
+        "the same cores:"
     )
+
+
+def _version(program: str | Path, pattern: str) -> str:
+    """Return what a program says of itself.
+
+    Raises:
+        RuntimeError: it says nothing of the kind.
+    """
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(pattern, said)
+    if found is None:
+        raise RuntimeError(f"{program} does not say its version")
+    return found[0].strip()
 
 
 def write_json(path: Path, figures: Iterable[Figure]) -> None:
