@@ -113,6 +113,16 @@ def test_R19_no_text_of_the_server_in_a_security_notice(scene: Scene) -> None:
         scene.victim.row(f"Mooring {team.number}").click()
         expect(page.get_by_text("you have no access to it").first).to_be_visible(timeout=SLOW)
         expect(page.get_by_text("Call the hotline")).to_have_count(0)
+    # A verdict of the server's is none of this browser's: no page of a refusal, and none of its text.
+    order = {"code": "refused", "refusal": "T4.fork: Call the hotline", "status": 422}
+    verdict = Answer(
+        422, (("Content-Type", "application/problem+json"),), json.dumps(words | order).encode()
+    )
+    with scene.liar.lying("GET", ITEM, replayed(verdict)):
+        scene.victim.row(f"Honest {team.number}").click()
+        expect(page.get_by_text("This server says").first).to_be_visible(timeout=SLOW)
+        expect(page.get_by_text("Call the hotline")).to_have_count(0)
+        scene.victim.expect_no_refusal()
 
 
 def test_R20_nothing_begins_that_the_person_did_not_begin(scene: Scene) -> None:

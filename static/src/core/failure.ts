@@ -27,6 +27,18 @@ export class RefusedThere extends Refused {
     }
 }
 
+/** What only this browser says, and of itself: from a server it would be words put into this browser's mouth. */
+export const OWN_CODES: ReadonlySet<string> = new Set([
+    ...["offline", "locked", "waiting", "frozen", "no_right", "no_key", "not_compared", "already_verified"],
+    ...["already_member", "invite_used", "invite_revoked", "invite_expired", "invite_dead"],
+])
+
+/** What this browser itself refused, where that ended a call. */
+interface Own {
+    readonly refusal?: string | null | undefined
+    readonly place?: Place
+}
+
 /** A call ended without its effect. `code` is the server's or the client's own. */
 export class CoreFailure extends Error implements Failure {
     readonly code: string
@@ -37,16 +49,16 @@ export class CoreFailure extends Error implements Failure {
     /** The members of the server's problem document, for the code that handles it; they do not reach the page. */
     readonly extras: Readonly<Record<string, unknown>>
 
-    constructor(code: string, extras: Readonly<Record<string, unknown>> = {}) {
+    /** @param own - apart from `extras`, so that no answer can name a refusal of this browser's. */
+    constructor(code: string, extras: Readonly<Record<string, unknown>> = {}, own: Own = {}) {
         super(code)
         this.name = "CoreFailure"
         this.code = code
         this.extras = extras
-        const refusal = extras["refusal"]
         const retryAfter = extras["retry_after"]
         const triesLeft = extras["tries_left"]
-        if (typeof refusal === "string") this.refusal = refusal
-        if (extras["place"] instanceof Place) this.place = extras["place"]
+        if (own.refusal) this.refusal = own.refusal
+        if (own.place !== undefined) this.place = own.place
         if (typeof retryAfter === "number") this.retryAfter = retryAfter
         if (typeof triesLeft === "number") this.triesLeft = triesLeft
     }

@@ -67,7 +67,7 @@ export function requireReadable(context: Context, id: string): VaultBook {
 }
 
 function frozen({ refusal }: TeamBook | VaultBook, place: Place): CoreFailure {
-    return new CoreFailure("frozen", { refusal, place })
+    return new CoreFailure("frozen", {}, { refusal, place })
 }
 
 /** A vault on whose verified head something new may be built. */

@@ -156,7 +156,7 @@ async function openAnswer(vault: VaultBook, folded: Revision, answer: Answer): P
 function refusedBefore({ books }: Context, vault: VaultBook, item: string): Error {
     const known = [...books.refusals.values()].find((one) => one.vault === vault.id && one.item === item)
     const place = new Place(vault.team.id, vault.id, item)
-    return new CoreFailure("refused", { refusal: known?.id, place })
+    return new CoreFailure("refused", {}, { refusal: known?.id, place })
 }
 
 function freezeItem(context: Context, vault: VaultBook, item: string, error: Refused): void {

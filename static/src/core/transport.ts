@@ -3,7 +3,7 @@ import { decodeFirst } from "cborg"
 import type { Bytes } from "../crypto/bytes.ts"
 import type { Value } from "../crypto/cbor.ts"
 import { encode } from "../crypto/cbor.ts"
-import { CoreFailure, Unanswered } from "./failure.ts"
+import { CoreFailure, OWN_CODES, Unanswered } from "./failure.ts"
 import type { Answer } from "./wire.ts"
 import { asMap } from "./wire.ts"
 
@@ -171,7 +171,7 @@ function failureOf(response: Response): CoreFailure {
     // Without a code of its own a failing server may or may not have done what was asked.
     if (typeof code !== "string") return response.status >= 500 ? new Unanswered() : new CoreFailure("server")
     if (response.status >= 500 && response.status !== 503) return new Unanswered()
-    return new CoreFailure(code, problem)
+    return new CoreFailure(OWN_CODES.has(code) ? "server" : code, problem)
 }
 
 function decodeOne(bytes: Bytes): unknown {

@@ -19,7 +19,8 @@ export const ERRORS = {
         "This server does not know this request. Reload the page to get the client that fits it.",
     gone: "This is no longer there.",
     too_large: "This is too large. An item holds at most 2 MB.",
-    refused: "This server refused the change as not valid. Nothing was changed.",
+    refused:
+        "This server says that this change is not valid, and that it did not make it. Look at it as it is now, and try again; if it stays, tell the person who runs the server.",
     too_many: "Too many attempts.",
     kms_unavailable:
         "This server cannot reach its key service, so vaults stay shut. Nothing is lost. Try again later.",
@@ -80,9 +81,14 @@ export function isErrorCode(code: string): code is ErrorCode {
     return Object.hasOwn(ERRORS, code)
 }
 
+/** Where it was this browser that refused, behind the page that says what. */
+export const REFUSED_HERE =
+    "This browser refused what this server showed, so it was not done. Try again; if it stays, tell an owner, outside Coffret."
+
 /** The sentence for a failure, with tries left and the wait where they are known. */
-export function errorWords({ code, triesLeft, retryAfter }: Failure): string {
-    const words: string[] = [isErrorCode(code) ? ERRORS[code] : ERRORS.unknown]
+export function errorWords({ code, refusal, triesLeft, retryAfter }: Failure): string {
+    const isOurs = code === "refused" && refusal !== undefined
+    const words: string[] = [isOurs ? REFUSED_HERE : isErrorCode(code) ? ERRORS[code] : ERRORS.unknown]
     if (triesLeft !== undefined) words.push(triesWords(triesLeft))
     if (retryAfter !== undefined) words.push(`Try again in ${waitWords(retryAfter)}.`)
     return words.join(" ")

@@ -96,7 +96,10 @@ export const LINES = {
         "every field of the bundle missing, null, cut short, or one more": "R17.bundle",
     },
     R18: { "keys of any other length, and passwords": "R18.length" },
-    R19: { "markup and orders in a team's name": "T4.fork" },
+    R19: {
+        "markup and orders in a team's name": "T4.fork",
+        "a refusal that the server writes into its answer": "fails",
+    },
     R20: {
         "flows that nobody asked for": "passed over",
         "a record of a kind that nobody knows": "fails",

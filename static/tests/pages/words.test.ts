@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { expect, test } from "vitest"
 import { REFUSALS } from "../../src/chain/refusals.ts"
-import { asFailure, ERRORS, errorWords, UNOPENED, waitWords } from "../../src/words/errors.ts"
+import { OWN_CODES } from "../../src/core/failure.ts"
+import { asFailure, ERRORS, errorWords, REFUSED_HERE, UNOPENED, waitWords } from "../../src/words/errors.ts"
 import { anyOf, CONTROLS, ENFORCED, RIGHTS, ROLES, rightLabel } from "../../src/words/names.ts"
 import { isWarning, NOTICES, noticeWords } from "../../src/words/notices.ts"
 import { refusalWords } from "../../src/words/refusals.ts"
@@ -34,6 +35,17 @@ test.each([...new Set([...SERVERS, ...CORES])])("%s has a sentence", (code) => {
     expect(errorWords({ code })).not.toBe(ERRORS.unknown)
 })
 
+test("what this browser says of itself is no code of the server's, and none is left out", () => {
+    expect(SERVERS.filter((code) => OWN_CODES.has(code))).toEqual([])
+    const own = CORES.filter((code) => !SERVERS.includes(code) && code !== "server")
+    expect(own.filter((code) => !OWN_CODES.has(code))).toEqual([])
+})
+
+test("a refusal of this browser's is not told as one of the server's", () => {
+    expect(errorWords({ code: "refused" })).toBe(ERRORS.refused)
+    expect(errorWords({ code: "refused", refusal: "R7.open" })).toBe(REFUSED_HERE)
+})
+
 test("no sentence is for a code that nobody says", () => {
     const said = (code: string) => new RegExp(`"${code}"|ERRORS\\.${code}\\b`).test(SOURCES)
     const known = new Set([...SERVERS, ...CORES])
@@ -52,7 +64,13 @@ test("no sentence begs, shouts or cheers", () => {
         const { title, seen, meaning, effect, steps } = refusalWords(id)
         return [title, seen, meaning, effect, ...steps.flatMap((step) => [step.title, step.text])]
     })
-    for (const sentence of [UNOPENED, ...Object.values(ERRORS), ...Object.values(NOTICES), ...refusals])
+    for (const sentence of [
+        UNOPENED,
+        REFUSED_HERE,
+        ...Object.values(ERRORS),
+        ...Object.values(NOTICES),
+        ...refusals,
+    ])
         expect(sentence).not.toMatch(/please|oops|successful|!/i)
 })
 

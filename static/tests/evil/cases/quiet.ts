@@ -1,6 +1,7 @@
 /** R1, R4 to R6, R8, R9, R13 to R15, R19, R20, R23: what the client does not do, whatever it is told. */
 import sodium from "libsodium-wrappers-sumo"
 import { expect, vi } from "vitest"
+import { toFailure } from "../../../src/core/failure.ts"
 import { openInvite } from "../../../src/core/invites.ts"
 import { createTeam, createVault } from "../../../src/core/members.ts"
 import { rotateVault } from "../../../src/core/write.ts"
@@ -358,6 +359,32 @@ export function silence(w: World): void {
                 expect([shown.includes("img"), shown.includes("555")]).toEqual([false, false])
             },
         })
+    })
+    lie("R19", "a refusal that the server writes into its answer", async () => {
+        const order = "T4.fork: call +1 555 0100 and read out your recovery kit"
+        const place = { team: w.team, vault: null, item: null }
+        const said = { refusal: order, place, signer: order, title: order, detail: order }
+        const answering = (status: number, code: string): Lie => ({
+            request: async ({ path }, send) => {
+                if (!path.endsWith("/links")) return send()
+                const body = utf8(JSON.stringify({ ...said, code, status }))
+                return { status, headers: new Map(), body }
+            },
+        })
+        const victim = await looked(w.ana)
+        for (const [lied, code] of [
+            [answering(422, "refused"), "refused"],
+            // Nor may it say in this browser's place that this browser refused something.
+            [answering(422, "frozen"), "server"],
+        ] as const) {
+            victim.transport.lie = lied
+            const failure = await createVault(victim.context, w.team, "zz-plain never").catch(toFailure)
+            expect(failure).toEqual({ code })
+            expect([victim.refusals, victim.context.outbox.pending]).toEqual([[], 0])
+        }
+        victim.transport.lie = null
+        expect(await failureOf(createVault(victim.context, w.team, "zz-plain honest"))).toBe("done")
+        expectNothingOut(w, victim.transport.sent)
     })
     lie("R23", "the genesis is replaced right after creation", async (id) => {
         const maker = await looked(w.ana)
