@@ -113,7 +113,7 @@ def test_R19_no_text_of_the_server_in_a_security_notice(scene: Scene) -> None:
         scene.victim.row(f"Mooring {team.number}").click()
         expect(page.get_by_text("you have no access to it").first).to_be_visible(timeout=SLOW)
         expect(page.get_by_text("Call the hotline")).to_have_count(0)
-    # A verdict of the server's is none of this browser's: no page of a refusal, and none of its text.
+    # A verdict of the server's is none of this browser's: no page of a refusal, none of its text.
     order = {"code": "refused", "refusal": "T4.fork: Call the hotline", "status": 422}
     verdict = Answer(
         422, (("Content-Type", "application/problem+json"),), json.dumps(words | order).encode()

@@ -180,7 +180,7 @@ export class CoffretCore implements Core {
     }
 
     async unlock(password: string): Promise<void> {
-        const opened = await this.#accounts.unlock(password)
+        const opened = await this.#unlessEnded(this.#accounts.unlock(password))
         await this.#open(opened, null)
         this.#opened()
     }
@@ -207,7 +207,8 @@ export class CoffretCore implements Core {
     }
 
     async changePassword(current: string, next: string): Promise<void> {
-        await this.#accounts.changePassword(this.#sessionOrFail().context.me, current, next)
+        const { me } = this.#sessionOrFail().context
+        await this.#unlessEnded(this.#accounts.changePassword(me, current, next))
     }
 
     async touch(): Promise<void> {
@@ -431,6 +432,16 @@ export class CoffretCore implements Core {
         this.#idle.putOff()
         this.#enter("open")
         this.#session?.startPolling()
+    }
+
+    /** Where no look at the server would find it out: a locked page leads to the sign-in, too. */
+    async #unlessEnded<T>(asked: Promise<T>): Promise<T> {
+        try {
+            return await asked
+        } catch (error) {
+            if (error instanceof CoreFailure && error.code === "not_signed_in") await this.#ended()
+            throw error
+        }
     }
 
     async #ended(): Promise<void> {

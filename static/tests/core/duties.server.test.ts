@@ -237,6 +237,37 @@ describe("a core", { timeout: 60_000, sequential: true }, () => {
         expect(ana.core.session).toBeNull()
     })
 
+    it("goes to the sign-in, and says so, where the session has ended, with every draft kept", async () => {
+        const [kept, cookies] = [new MemoryStore(), cookieFetch()]
+        const away = await new Device(url, folder, kept, cookies).signIn(ANA)
+        const draft: Draft = {
+            ...{ id: hex(random(16)), vault, item: null, base: 0, at: 2_000 },
+            ...{ overview: note("typed before"), details: body("and not saved") },
+        }
+        // Signed out by what shares the cookies, and nothing else.
+        const end = async () => {
+            const elsewhere = new Device(url, folder, new MemoryStore(), cookies)
+            await elsewhere.core.start()
+            await elsewhere.core.signOut()
+        }
+        await away.core.putDraft(draft)
+        await away.core.lock()
+        await end()
+        await expect(away.core.unlock(PASSWORD)).rejects.toMatchObject({ code: "not_signed_in" })
+        expect([away.snapshot.phase, away.notices]).toEqual(["anonymous", ["session_ended"]])
+        await away.signIn(ANA)
+        expect(await away.core.drafts()).toEqual([draft])
+
+        await end()
+        away.notices.length = 0
+        await expect(away.core.changePassword(PASSWORD, `${PASSWORD} 2`)).rejects.toMatchObject({
+            code: "not_signed_in",
+        })
+        expect([away.snapshot.phase, away.notices]).toEqual(["anonymous", ["session_ended"]])
+        await away.signIn(ANA)
+        expect(await away.core.drafts()).toEqual([draft])
+    })
+
     it("seals no key for somebody whom the fold does not name", async () => {
         const fresh = new Device(url, folder)
         const stranger = random(32)
