@@ -18,6 +18,8 @@ from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from config.embedded import (
     BASE_DIR,
     START_SECONDS,
@@ -29,7 +31,7 @@ from config.embedded import (
     only_one,
     spawn,
 )
-from config.env import TRUE
+from config.env import TRUE, envint
 from config.memory import SERVER_HEAP, no_core_dumps
 
 HOST = "127.0.0.1"
@@ -50,7 +52,7 @@ def main(arguments: list[str]) -> int:
         if arguments[:1] == ["manage"]:
             return manage(folder, arguments[1:])
         return run(folder)
-    except EmbeddedError as error:
+    except (EmbeddedError, ImproperlyConfigured) as error:
         print(f"coffret: {error}", file=sys.stderr)
         return 1
     except Stopped:
@@ -66,12 +68,11 @@ def _stop(_number: int, _frame: object) -> None:
 
 def environment(folder: Path) -> dict[str, str]:
     """Return the environment of the children: what is given, else what is embedded."""
-    port = os.environ.get("COFFRET_PORT", "8000")
     return {
         "COFFRET_ENV": "embedded",
         "COFFRET_MAIL_PAGE": "1",
         "COFFRET_LOG": "console",
-        "COFFRET_PUBLIC_URL": f"http://localhost:{port}",
+        "COFFRET_PUBLIC_URL": f"http://localhost:{_port()}",
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PYTHONUNBUFFERED": "1",
         **({} if _secret_given() else {"COFFRET_SECRET_KEY": local_secret(folder)}),
@@ -80,6 +81,11 @@ def environment(folder: Path) -> dict[str, str]:
         **os.environ,
         "COFFRET_DATA": str(folder),
     }
+
+
+def _port() -> int:
+    """Return the port of the page, by COFFRET_PORT."""
+    return envint("COFFRET_PORT", 8000, low=1, high=65_535)
 
 
 def _secret_given() -> bool:
@@ -129,7 +135,7 @@ def _django(folder: Path, arguments: list[str]) -> int:
 
 def run(folder: Path) -> int:
     """Run everything until a signal comes or one of the processes ends."""
-    port = int(os.environ.get("COFFRET_PORT", "8000"))
+    port = _port()
     with only_one(folder) as lock:
         if lock is None:
             raise EmbeddedError(f"Coffret is already running on {folder}.")

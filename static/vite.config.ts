@@ -21,6 +21,9 @@ function compress(): Plugin {
     }
 }
 
+// How long each plugin took is no warning to whoever starts Coffret for the first time.
+const QUIET = { bundlerTimings: false }
+
 export default defineConfig({
     base: "/static/",
     plugins: [svelte(), compress()],
@@ -32,11 +35,11 @@ export default defineConfig({
         // Both would put scripts or data: addresses into the page, which the policy refuses.
         assetsInlineLimit: 0,
         modulePreload: { polyfill: false },
-        rolldownOptions: { input: "src/main.ts", checks: { bundlerTimings: false } },
+        rolldownOptions: { input: "src/main.ts", checks: QUIET },
         // The dictionaries of the strength meter are this large; they come only where a password is chosen.
         chunkSizeWarningLimit: 1300,
     },
-    worker: { format: "es" },
+    worker: { format: "es", rolldownOptions: { checks: QUIET } },
     test: {
         passWithNoTests: false,
         reporters: ["./tests/seconds.ts", "default"],

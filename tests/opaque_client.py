@@ -69,6 +69,7 @@ class Account:
     amk: bytes = b""
     kit_code: bytes = b""
     server_key: bytes = b""
+    record: bytes = b""  # as it was sent at sign-up
     wraps: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -138,7 +139,7 @@ def signup_upload(account: Account, answer: Answer, state: bytes) -> dict[str, A
     account.id, account.cred = answer.body["account"], answer.body["cred"]
     account.amk, account.kit_code = secrets.token_bytes(32), secrets.token_bytes(32)
     registered = register(account.password, answer.body["response"], state)
-    account.server_key = registered.server_key
+    account.server_key, account.record = registered.server_key, registered.record
     seeds = {
         "box": secrets.token_bytes(32),
         "identity": secrets.token_bytes(32),

@@ -91,6 +91,10 @@ def test_the_database_holds_no_secret_of_an_account(ana: Person) -> None:
 
     # Sealed again by the server: 81 bytes over what the browser sent, and not that.
     assert len(bytes(record.blob)) == 192 + 81
+    uploaded = ana.account.record
+    assert len(uploaded) == 192
+    parts = [uploaded[at : at + 32] for at in range(0, len(uploaded), 32)]
+    assert not any(part in bytes(record.blob) for part in parts)
     for kind, wrap in ana.account.wraps.items():
         assert len(wraps[kind]) == 113 + 81
         assert wrap["blob"] not in wraps[kind]

@@ -99,6 +99,22 @@ def test_every_line_of_who_can_do_what_names_its_proof() -> None:
     assert unproved == []
 
 
+READ = re.compile(r'\benv[a-z]+\(\s*"([A-Z_]+)"')
+
+
+def test_every_setting_that_is_read_is_listed() -> None:
+    texts = dict(tracked())
+    read = {
+        name
+        for file, text in texts.items()
+        if file.startswith("config/") and file.endswith(".py")
+        for name in READ.findall(text)
+    }
+    assert {"COFFRET_PORT", "DATABASE_URL", "COFFRET_KEK_CACHE_SECONDS"} <= read
+    listed = set(re.findall(r"`([A-Z_]+)`", texts["README.md"].split("### Settings")[1]))
+    assert read - listed == set()
+
+
 def patterns(resolver: URLResolver) -> Iterator[URLPattern]:
     for entry in resolver.url_patterns:
         if isinstance(entry, URLResolver):

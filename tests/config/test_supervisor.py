@@ -22,7 +22,7 @@ from tests.server import free_port
 START_SECONDS = 90
 STOP_SECONDS = 30
 
-Start = Callable[[int], subprocess.Popen[str]]
+Start = Callable[[int | str], subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def start(data: Path) -> Iterator[Start]:
     """Start `./dev run` on `data` and a port; whatever still runs at the end is stopped."""
     started: list[subprocess.Popen[str]] = []
 
-    def begin(port: int) -> subprocess.Popen[str]:
+    def begin(port: int | str) -> subprocess.Popen[str]:
         started.append(popen(data, port))
         return started[-1]
 
@@ -50,7 +50,7 @@ def start(data: Path) -> Iterator[Start]:
     assert processes(data) == []
 
 
-def popen(data: Path, port: int) -> subprocess.Popen[str]:
+def popen(data: Path, port: int | str) -> subprocess.Popen[str]:
     own = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
     kept = {
         name: value
@@ -182,3 +182,13 @@ def test_a_taken_port_is_said_in_one_line(start: Start) -> None:
         said, _ = run.communicate(timeout=START_SECONDS)
     assert run.returncode == 1
     assert said.strip() == f"coffret: Port {port} is taken: set COFFRET_PORT to another."
+
+
+@pytest.mark.parametrize(
+    ("port", "why"), [("abc", "must be a whole number"), ("0", "must be from 1 to 65535")]
+)
+def test_an_odd_port_is_refused_by_name_in_one_line(start: Start, port: str, why: str) -> None:
+    run = start(port)
+    said, _ = run.communicate(timeout=START_SECONDS)
+    assert run.returncode == 1
+    assert said.strip() == f"coffret: COFFRET_PORT {why}"

@@ -55,14 +55,23 @@ class Person:
         self.field("Code").fill(self.product.mail_to(self.email, r"Your code is (\d{6})"))
 
     def save_kit(self) -> None:
-        """Note the kit, and type the group that the page asks for."""
+        """Save the kit as a file, and type the group that the page asks for; another is refused."""
         listed = self.page.get_by_role("list", name="Recovery code, in groups")
         expect(listed).to_be_visible(timeout=SLOW)
         groups = listed.get_by_role("listitem").all_inner_texts()
         self.kit = "-".join(groups)
+        with self.page.expect_download() as saved:
+            self.button("Save as a file")
+        file = saved.value.path().read_text(encoding="utf-8")
+        assert re.findall(r"^ *\d+  (\w+)$", file, re.MULTILINE) == groups
+        assert self.email in file
         label = self.page.get_by_text(re.compile(r"^Group \d+$"))
         asked = int(label.inner_text().removeprefix("Group "))
-        self.field(f"Group {asked}").fill(groups[asked - 1])
+        typed = self.field(f"Group {asked}")
+        typed.fill(groups[asked - 2])
+        expect(self.page.get_by_text(f"This is not group {asked} of your kit.")).to_be_visible()
+        expect(self.page.get_by_role("button", name="Go on", exact=True)).to_be_disabled()
+        typed.fill(groups[asked - 1])
         self.button("Go on")
 
     def sign_in(self) -> None:
