@@ -50,7 +50,17 @@ export default defineConfig({
                     name: "unit",
                     environment: "happy-dom",
                     include: ["tests/**/*.test.ts"],
-                    exclude: ["tests/**/*.server.test.ts"],
+                    exclude: ["tests/**/*.server.test.ts", "tests/**/*.page.test.ts"],
+                },
+            },
+            {
+                // The real pages, drawn: Svelte gives its client only to browsers.
+                extends: true,
+                resolve: { conditions: ["browser"] },
+                test: {
+                    name: "pages",
+                    environment: "happy-dom",
+                    include: ["tests/**/*.page.test.ts"],
                 },
             },
             {

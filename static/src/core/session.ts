@@ -142,8 +142,8 @@ export class Session {
         | "newBrowser"
         | "kitSaved"
     > {
-        const { books, outbox, pins } = this.context
-        const teams = teamViews(books, this.context.settings)
+        const { books, outbox, pins, settings, clock } = this.context
+        const teams = teamViews(books, settings, clock.now())
         return {
             teams,
             refusals: [...books.refusals.values()],

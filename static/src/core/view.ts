@@ -20,6 +20,8 @@ import { spokenIfKnown } from "./spoken.ts"
 
 const BATCH = 500 // rows of one message
 const VERIFIED = 5_000 // ids of one message
+const CLOCKS_DIFFER = 300_000 // ms by which an honest clock may be ahead of this one
+
 /** Tells the page. `changed` asks for a new snapshot; several askings in one turn give one. */
 export class View {
     readonly #emit: (event: Event) => void
@@ -102,16 +104,16 @@ function pageTime(vault: VaultBook, { item, revision }: Row): number | null {
 }
 
 /** The teams in which the account is a member now. */
-export function teamViews(books: Books, settings: Settings): TeamView[] {
+export function teamViews(books: Books, settings: Settings, now: number): TeamView[] {
     const views: TeamView[] = []
     for (const book of books.teams.values()) {
         const { me } = book
-        if (me !== undefined) views.push(teamView(book, me, settings))
+        if (me !== undefined) views.push(teamView(book, me, settings, now))
     }
     return views
 }
 
-function teamView(book: TeamBook, me: Member, settings: Settings): TeamView {
+function teamView(book: TeamBook, me: Member, settings: Settings, now: number): TeamView {
     const { state, joinedBy } = book
     return {
         id: book.id,
@@ -125,7 +127,7 @@ function teamView(book: TeamBook, me: Member, settings: Settings): TeamView {
             .filter((vault) => vault.right !== NONE || me.role === "owner" || me.role === "admin")
             .map(vaultView),
         uncompared: !isInviterKnown(joinedBy, settings),
-        lastByOther: lastByOther(book, me),
+        lastByOther: lastByOther(book, me, now),
     }
 }
 
@@ -237,25 +239,32 @@ function stateOf(vault: VaultBook): VaultView["state"] {
     return vault.mayWrite && vault.hasBrokenGrant ? "ready" : "waiting_for_key"
 }
 
-/** Shown always, since a server can hold back: the newest link by somebody else, by their own clock. */
-function lastByOther(book: TeamBook, me: Member): TeamView["lastByOther"] {
-    const last: { member: string; at: number }[] = []
+/**
+ * Shown always, since a server can hold back: the newest link by somebody else, with the time of their own clock. Newest
+ * by the order of the team's chain, where each vault's link stands behind what its signer had seen. A signer's clock only
+ * parts the links of two vaults on one state of the team, and not one that is ahead of this device's.
+ */
+function lastByOther(book: TeamBook, me: Member, now: number): TeamView["lastByOther"] {
+    const last: { member: string; at: number; after: number }[] = []
     for (let seq = book.state.seq; seq >= 0; seq--) {
         const { actor, at } = book.state.linkAt(seq)
         if (actor.id === me.id) continue
-        last.push({ member: actor.id, at })
+        last.push({ member: actor.id, at, after: seq - 1 })
         break
     }
     for (const { state } of book.vaults.values()) {
         for (let seq = state.seq; seq >= 1; seq--) {
             const { actor, at } = state.linkAt(seq)
             if (actor === me.id) continue
-            last.push({ member: actor, at })
+            last.push({ member: actor, at, after: state.columns.seens.at(seq) })
             break
         }
     }
-    const newest = last.toSorted((a, b) => b.at - a.at)[0]
-    return newest === undefined ? null : { member: newest.member, at: newest.at }
+    const told = ({ at }: { at: number }) => (at > now + CLOCKS_DIFFER ? 0 : at)
+    const [newest] = last.toSorted((a, b) => b.after - a.after || told(b) - told(a))
+    if (newest === undefined) return null
+    const { member, at } = newest
+    return { member, at, isAhead: at > now + CLOCKS_DIFFER }
 }
 
 export function levelOf(right: Right): Exclude<Level, 0> {

@@ -14,6 +14,7 @@ const ESCAPES: Record<string, string> = { n: "\n", r: "\r", t: "\t", '"': '"', "
 
 export function parseEnv(text: string): EnvLine[] {
     const lines = text.split(/\r\n|\n|\r/)
+    const closings = new Closings(lines)
     const found: EnvLine[] = []
     for (let at = 0; at < lines.length; at++) {
         const first = at
@@ -29,7 +30,12 @@ export function parseEnv(text: string): EnvLine[] {
             continue
         }
         let raw = pair[2] ?? ""
-        while (isOpen(raw) && closes(lines, at + 1, raw.charAt(0))) raw += `\n${lines[++at] ?? ""}`
+        const last = isOpen(raw) ? closings.next(raw.charAt(0), at + 1) : lines.length
+        // An apostrophe alone must not swallow the rest of the file.
+        if (last < lines.length) {
+            raw = [raw, ...lines.slice(at + 1, last + 1)].join("\n")
+            at = last
+        }
         found.push({ line: first + 1, kind: "pair", key: pair[1] ?? "", value: unquote(raw) })
     }
     return found
@@ -41,9 +47,22 @@ function isOpen(raw: string): boolean {
     return (quote === '"' || quote === "'") && endOfQuote(raw, quote) === -1
 }
 
-/** Whether some later line closes the quote; an apostrophe alone must not swallow the rest of the file. */
-function closes(lines: readonly string[], from: number, quote: string): boolean {
-    return lines.slice(from).some((line) => endOfQuote(` ${line}`, quote) !== -1)
+/** Where open quotes close. Every line is looked at once, so that many open quotes cost no square of the text. */
+class Closings {
+    readonly #lines: readonly string[]
+    readonly #found = new Map<string, number>()
+
+    constructor(lines: readonly string[]) {
+        this.#lines = lines
+    }
+
+    /** The first line from `from` on that closes a quote; the number of lines if none does. `from` only grows. */
+    next(quote: string, from: number): number {
+        let at = Math.max(from, this.#found.get(quote) ?? 0)
+        while (at < this.#lines.length && endOfQuote(` ${this.#lines[at]}`, quote) === -1) at++
+        this.#found.set(quote, at)
+        return at
+    }
 }
 
 function endOfQuote(raw: string, quote: string): number {
@@ -63,7 +82,8 @@ function unquote(raw: string): string {
             return quote === "'" ? inner : inner.replace(/\\([nrt"\\$])/g, (_, c: string) => ESCAPES[c] ?? c)
         }
     }
-    return raw.replace(/\s+#.*$/s, "").trimEnd()
+    const comment = raw.search(/\s#/)
+    return (comment === -1 ? raw : raw.slice(0, comment)).trimEnd()
 }
 
 /** "38 variables", "1 variable". */

@@ -178,11 +178,21 @@ export function toForm(overview: Overview, details: Details): Form {
         type: overview.type,
         title: overview.title,
         values,
-        extra: details.fields.filter((field) => !known.has(field.id)).map((field) => ({ ...field })),
+        extra: withOwnIds(details.fields.filter((field) => !known.has(field.id))),
         note: details.note,
         tags: overview.tags.join(", "),
         trash: overview.trash,
     }
+}
+
+/** Two fields under one id, which only a foreign client writes, become two of which each can be edited. */
+function withOwnIds(fields: readonly Field[]): Field[] {
+    const ids = new Set<string>()
+    return fields.map((field) => {
+        const id = ids.has(field.id) ? newId() : field.id
+        ids.add(id)
+        return { ...field, id }
+    })
 }
 
 export function fromForm(form: Form): { overview: Overview; details: Details } {

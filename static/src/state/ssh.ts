@@ -7,8 +7,7 @@ export interface PublicKey {
 }
 
 const MAGIC = "openssh-key-v1\0"
-const ARMOUR =
-    /^-----BEGIN OPENSSH PRIVATE KEY-----\s+([A-Za-z0-9+/=\s]+?)\s+-----END OPENSSH PRIVATE KEY-----\s*$/
+const [BEGIN, END] = ["-----BEGIN OPENSSH PRIVATE KEY-----", "-----END OPENSSH PRIVATE KEY-----"]
 
 function bytesOf(base64: string): Uint8Array<ArrayBuffer> | null {
     try {
@@ -45,7 +44,9 @@ export function readPublic(line: string): PublicKey | null {
 
 /** The public half inside an OpenSSH private key; it stands there unencrypted. Null for other formats. */
 export function publicOf(privateKey: string): PublicKey | null {
-    const bytes = bytesOf(ARMOUR.exec(privateKey.trim())?.[1] ?? "")
+    const text = privateKey.trim()
+    if (!text.startsWith(BEGIN) || !text.endsWith(END)) return null
+    const bytes = bytesOf(text.slice(BEGIN.length, -END.length))
     if (bytes === null || textOf(bytes.slice(0, MAGIC.length)) !== MAGIC) return null
     let at = MAGIC.length
     // Cipher, derivation and its options come before the number of keys, which is one.

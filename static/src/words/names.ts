@@ -126,10 +126,17 @@ const MINUTE = new Intl.DateTimeFormat("en-GB", {
     minute: "2-digit",
 })
 
+/** The last moment that a date can name, Unix ms. A signed time may be any number, and a format throws beyond this. */
+const LAST_MOMENT = 8.64e15
+
+function dated(format: Intl.DateTimeFormat, at: number): string {
+    return Math.abs(at) <= LAST_MOMENT ? format.format(at) : "a date that no calendar has"
+}
+
 export function day(at: number): string {
-    return DAY.format(at)
+    return dated(DAY, at)
 }
 
 export function moment(at: number): string {
-    return MINUTE.format(at)
+    return dated(MINUTE, at)
 }

@@ -174,8 +174,8 @@ export interface TeamView {
     /** My link came by mail, or I have not said how it came, and I have not heard the inviter's words yet: nothing of mine
      * goes into the team. */
     uncompared: boolean
-    /** The newest link by somebody else: who and when, by their clock. */
-    lastByOther: { member: string; at: number } | null
+    /** The newest link by somebody else: who and when, by their clock. `isAhead`: of this device's, so it orders nothing. */
+    lastByOther: { member: string; at: number; isAhead: boolean } | null
 }
 
 export type Phase = "booting" | "anonymous" | "code" | "kit" | "locked" | "open" | "unsupported"

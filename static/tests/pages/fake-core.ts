@@ -87,6 +87,12 @@ export class FakeCore implements Core {
         })
     }
 
+    /** Somebody else writes an item. */
+    put(kept: Kept): void {
+        this.#items.set(kept.row.id, kept)
+        this.#tell({ kind: "rows", rows: [kept.row], gone: [], reset: false })
+    }
+
     #team(id: Id, change: (team: TeamView) => TeamView): void {
         this.#set({ teams: this.#snapshot.teams.map((team) => (team.id === id ? change(team) : team)) })
     }

@@ -166,7 +166,7 @@ export function teams(): TeamView[] {
                 vault(VAULTS.build, "Build and deploy", "read", { state: "waiting_for_key" }),
             ],
             uncompared: false,
-            lastByOther: { member: hex(101), at: NOW - 2 * DAY },
+            lastByOther: { member: hex(101), at: NOW - 2 * DAY, isAhead: false },
         },
         {
             id: PERSONAL,

@@ -38,6 +38,16 @@ test("a quoted value may span lines, and an apostrophe that never closes does no
     ])
 })
 
+test("a long text costs no square of its length, whatever stands in it", () => {
+    const many = 100_000
+    const before = performance.now()
+    expect(pairs(`A='${"x\n".repeat(many)}'`)).toHaveLength(1)
+    expect(pairs(`A=1${" ".repeat(many)}x`)).toHaveLength(1)
+    const key = `-----BEGIN OPENSSH PRIVATE KEY-----${" ".repeat(many)}x-----END OPENSSH PRIVATE KEY`
+    expect(publicOf(key)).toBeNull()
+    expect(performance.now() - before).toBeLessThan(1_000)
+})
+
 test("what is no variable is named with its line", () => {
     const lines = parseEnv("# head\n\nnot a variable\n1BAD=x\nOK=1")
     expect(lines.map(({ line, kind }) => [line, kind])).toEqual([
