@@ -104,9 +104,12 @@ def sign_up(page: Page) -> None:
     page.get_by_role("button", name="Make my keys").click()
 
 
-def wrong_code(page: Page) -> None:
-    """Enter a code that is not ours."""
-    page.get_by_label("Code").fill("000000")
+def enter_code(code: str) -> Callable[[Page], None]:
+    """Return what enters a code."""
+    return lambda page: page.get_by_label("Code").fill(code)
+
+
+wrong_code = enter_code("000000")
 
 
 def sign_in(password: str) -> Callable[[Page], None]:
@@ -198,7 +201,11 @@ SHOTS = (
     Shot("refusal", "/signin", "anonymous", sign_in("lying server")),
     Shot("sign-up", "/signup", "anonymous"),
     Shot("sign-up-weak", "/signup", "anonymous", sign_up),
+    Shot("sign-up-left", "/signup", "left"),
     Shot("code", "/", "code", wrong_code),
+    Shot("code-over", "/", "code", enter_code("999999")),
+    Shot("code-second-factor", "/", "stage"),
+    Shot("kit-unheard", "/", "unheard_kit"),
     Shot("kit", "/", "kit", press("Go on without a kit")),
     Shot("locked", "/", "locked"),
     Shot("unsupported", "/", "wasm"),

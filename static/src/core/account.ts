@@ -6,9 +6,10 @@ import type { Auk } from "../crypto/keys.ts"
 import { Amk, deriveAuk, deriveKit, Keyring, SUITE } from "../crypto/keys.ts"
 import { sodiumReady } from "../crypto/sodium.ts"
 import { sealAmk, sealKeyring } from "../crypto/wraps.ts"
+import type { CodeStage } from "../worker/api.ts"
 import type { Bundle } from "./bundle.ts"
-import { bundleIn, openBundle } from "./bundle.ts"
-import { CoreFailure } from "./failure.ts"
+import { bundleIn, openBundle, readBundle } from "./bundle.ts"
+import { CoreFailure, ensure } from "./failure.ts"
 import type { Begun, Finished } from "./opaque.ts"
 import { beginLogin, beginRegistration, finishLogin, finishRegistration } from "./opaque.ts"
 import type { Store } from "./store.ts"
@@ -34,14 +35,22 @@ export interface Opened {
 
 /** A login or sign-up that waits for the code from the mail. The password is not kept; what it gave is. */
 interface Awaiting {
-    /** The route that takes the code. */
-    readonly route: "signup/verify" | "login/email" | "login/second_factor"
+    readonly stage: CodeStage
+    readonly email: string
     readonly exportKey: Bytes
     readonly serverKey: Bytes
     /** At sign-up: the keyring that was made, which is the one that must come back. */
     readonly fp: Bytes | null
+    /** A code was sent and no answer came, or none that says no: it may have been the right one. */
+    isUnsure: boolean
 }
 
+/** The route that takes the code. */
+const ROUTES: Record<CodeStage, string> = {
+    sign_up: "signup/verify",
+    email: "login/email",
+    second_factor: "login/second_factor",
+}
 const CRED_ZERO = new Uint8Array(16)
 const SERVER_KEY = "server_key" // a public value, so it is kept as it is: it is needed before anything opens
 
@@ -76,7 +85,8 @@ export class Accounts {
             ...made.upload,
         })
         this.#await({
-            route: "signup/verify",
+            stage: "sign_up",
+            email,
             exportKey: done.exportKey,
             serverKey: done.serverKey,
             fp: made.fp,
@@ -84,20 +94,71 @@ export class Accounts {
         return made.code
     }
 
+    /** The stage whose code is awaited here. */
+    get stage(): CodeStage | null {
+        return this.#awaiting?.stage ?? null
+    }
+
+    /** An account was most likely made, though no answer says so. */
+    get isMadeUnheard(): boolean {
+        return this.#awaiting?.stage === "sign_up" && this.#awaiting.isUnsure
+    }
+
+    /** Mail another code; only a sign-up has one to give. @throws {CoreFailure} `code_expired`. */
     async resend(): Promise<void> {
+        ensure(this.stage === "sign_up", "code_expired")
         await this.#server.call("POST", "signup/resend", {})
     }
 
-    /** @throws {CoreFailure} `code_wrong`, `code_expired`; `not_signed_in` if the keys were lost with a reload. */
-    async confirm(code: string): Promise<Opened> {
+    /**
+     * Take the code. Null: the account was most likely made, but the answer that says so was lost, and the server does not
+     * know this browser as signed in.
+     *
+     * @throws {CoreFailure} `code_wrong`, `code_expired`; `not_signed_in` if the keys were lost with a reload.
+     */
+    async confirm(code: string): Promise<Opened | null> {
         const awaiting = this.#awaiting
         if (awaiting === null) throw new CoreFailure("not_signed_in")
-        const answer = await this.#server.call("POST", awaiting.route, { code })
-        const opened = await this.#open(awaiting, bundleIn(answer))
+        return this.#finishWith(awaiting, await this.#take(awaiting, code))
+    }
+
+    /** The same for a code that was sent before and not answered. @throws `failure` if nothing was made. */
+    async confirmedBefore(failure: CoreFailure): Promise<Opened | null> {
+        const awaiting = this.#awaiting
+        if (awaiting === null) throw failure
+        return this.#finishWith(awaiting, await this.#bundleAfter(awaiting, failure))
+    }
+
+    async #finishWith(awaiting: Awaiting, bundle: Bundle | null): Promise<Opened | null> {
+        if (bundle === null) return null
+        const opened = await this.#open(awaiting, bundle)
         if (awaiting.fp !== null && !equal(awaiting.fp, opened.me.keyring.fp))
             throw new Refused("R17.keyring")
         this.forget()
         return opened
+    }
+
+    async #take(awaiting: Awaiting, code: string): Promise<Bundle | null> {
+        try {
+            return bundleIn(await this.#server.call("POST", ROUTES[awaiting.stage], { code }))
+        } catch (error) {
+            const said = error instanceof CoreFailure ? error.code : ""
+            if (said === "code_wrong") throw error
+            if (said !== "code_expired") awaiting.isUnsure = true
+            if (!(error instanceof CoreFailure)) throw error
+            return this.#bundleAfter(awaiting, error)
+        }
+    }
+
+    /** A code that fits is taken once: after a lost answer the session tells whether it was. @throws `failure` if it was not. */
+    async #bundleAfter(awaiting: Awaiting, failure: CoreFailure): Promise<Bundle | null> {
+        const session = await this.session().catch(() => {
+            throw failure
+        })
+        if (session["state"] === "signed_in" && session["email"] === awaiting.email)
+            return readBundle(await this.#server.call("GET", "account/bundle"))
+        if (session["state"] === "pending" || !this.isMadeUnheard) throw failure
+        return null
     }
 
     /** Sign in; null if the server first wants the code from a mail. */
@@ -106,8 +167,9 @@ export class Accounts {
         const started = await this.#server.call("POST", "login/start", { email, ke1: begun.message })
         const { answer, done } = await this.#finish("login", password, begun, started)
         if (answer["state"] === "pending") {
-            const route = answer["stage"] === "mfa_authenticate" ? "login/second_factor" : "login/email"
-            this.#await({ route, exportKey: done.exportKey, serverKey: done.serverKey, fp: null })
+            const stage = answer["stage"] === "mfa_authenticate" ? "second_factor" : "email"
+            const { exportKey, serverKey } = done
+            this.#await({ stage, email, exportKey, serverKey, fp: null })
             return null
         }
         return this.#open(done, bundleIn(answer))
@@ -160,9 +222,9 @@ export class Accounts {
         this.#awaiting = null
     }
 
-    #await(awaiting: Awaiting): void {
+    #await(awaiting: Omit<Awaiting, "isUnsure">): void {
         this.forget()
-        this.#awaiting = awaiting
+        this.#awaiting = { ...awaiting, isUnsure: false }
     }
 
     /** KE3 goes out only after the server proved itself with the key that this browser knows. */

@@ -1,5 +1,6 @@
 /** The browser client's core: everything between the pages and the server. Runs in a worker, and in Node for tests. */
 import type {
+    CodeStage,
     Comparison,
     Core,
     Details,
@@ -35,7 +36,7 @@ import { warmOpaque } from "./opaque.ts"
 import { historyOf, openItem } from "./read.ts"
 import { Session } from "./session.ts"
 import type { Settings } from "./settings.ts"
-import { settingsOf, writeSettings } from "./settings.ts"
+import { changeSettings, settingsOf } from "./settings.ts"
 import { spokenFingerprint } from "./spoken.ts"
 import type { Store } from "./store.ts"
 import type { Transport } from "./transport.ts"
@@ -45,6 +46,13 @@ import { asText } from "./wire.ts"
 import { importItems, purgeItem, rotateVault, saveItem, setTrash } from "./write.ts"
 
 const LOCK_GRACE = 2_000 // ms
+
+/** What the person said of an account that is being made here, and whether a copy of its kit was checked. */
+interface Made {
+    readonly email: string
+    readonly name: string
+    isKitSaved: boolean
+}
 
 /** What other tabs of this browser say: somebody wrote, locked or signed out. */
 export interface Channel {
@@ -73,7 +81,9 @@ export class CoffretCore implements Core {
     #phase: Phase = "booting"
     #missing: string | null = null
     #email: string | null = null
-    #name: string | null = null
+    /** The account that is being made here, until it is open. */
+    #made: Made | null = null
+    #stage: Snapshot["stage"] = null
     #session: Session | null = null
 
     constructor(around: Surroundings) {
@@ -106,6 +116,7 @@ export class CoffretCore implements Core {
             },
             ...open,
             phase: this.#phase,
+            stage: this.#stage,
             email: this.#email,
             missing: this.#missing,
             progress: this.#view.progressNow,
@@ -119,7 +130,8 @@ export class CoffretCore implements Core {
         const session = await this.#accounts.session()
         const isSignedIn = session["state"] === "signed_in"
         this.#email = isSignedIn ? asText(session["email"]) : null
-        this.#enter(isSignedIn ? "locked" : "anonymous")
+        const left = session["stage"] === "signup_code" ? "sign_up" : null
+        this.#enter(isSignedIn ? "locked" : "anonymous", left)
         // Ahead of the first password; a failure shows when it is needed.
         warmOpaque().catch(() => undefined)
     }
@@ -128,7 +140,7 @@ export class CoffretCore implements Core {
         const address = normalised(email)
         const code = await this.#accounts.signUp(address, password)
         this.#email = address
-        this.#name = name
+        this.#made = { email: address, name, isKitSaved: false }
         const kit = {
             code: kitCode(code),
             email: address,
@@ -136,36 +148,45 @@ export class CoffretCore implements Core {
             madeAt: this.#around.clock.now(),
         }
         code.fill(0)
-        this.#enter("code")
+        this.#enter("code", this.#accounts.stage)
         return kit
     }
 
     async confirmCode(code: string): Promise<void> {
-        const opened = await this.#accounts.confirm(code)
-        const name = this.#name
-        if (name !== null) {
-            const settings = settingsOf(name)
-            await writeSettings(this.#server, opened.me, settings)
-            // What was just written is what the bundle would say.
-            const session = await this.#open(opened, settings)
-            session.context.pins.isNew = false
-            this.#name = null
-            return this.#enter("kit")
+        const { stage } = this.#accounts
+        await this.#confirmed(stage, await this.#accounts.confirm(code))
+    }
+
+    /** There is none to send for a code that was right: its answer was lost, and the account is there. */
+    async resendCode(): Promise<void> {
+        const { stage } = this.#accounts
+        try {
+            await this.#accounts.resend()
+        } catch (error) {
+            if (!(error instanceof CoreFailure) || error.code !== "code_expired") throw error
+            await this.#confirmed(stage, await this.#accounts.confirmedBefore(error))
         }
+    }
+
+    async #confirmed(stage: CodeStage | null, opened: Opened | null): Promise<void> {
+        if (opened === null) return this.#showKit()
+        if (stage === "sign_up" && this.#made !== null) return this.#openNew(opened, this.#made.name)
         await this.#open(opened, null)
         this.#opened()
     }
 
-    async resendCode(): Promise<void> {
-        await this.#accounts.resend()
+    async startAgain(): Promise<void> {
+        if (this.#phase !== "code") return
+        if (this.#accounts.isMadeUnheard) return this.#showKit()
+        this.#accounts.forget()
+        this.#made = null
+        this.#email = null
+        this.#enter("anonymous")
     }
 
     async kitSaved(confirmed: boolean): Promise<void> {
-        const session = this.#sessionOrFail()
-        if (confirmed) {
-            await this.#server.call("POST", "account/kit_saved", {})
-            session.kitSaved = true
-        }
+        if (this.#stage === "unheard") return this.#keptUnheard(confirmed)
+        if (confirmed) await this.#tellKitSaved(this.#sessionOrFail())
         if (this.#phase === "kit") this.#opened()
         else this.#view.changed()
     }
@@ -174,8 +195,12 @@ export class CoffretCore implements Core {
         const address = normalised(email)
         const opened = await this.#accounts.signIn(address, password)
         this.#email = address
-        if (opened === null) return this.#enter("code")
-        await this.#open(opened, null)
+        if (opened === null) return this.#enter("code", this.#accounts.stage)
+        const made = this.#made?.email === address ? this.#made : null
+        const isUnnamed = made !== null && opened.bundle.settings === null
+        const session = await this.#open(opened, isUnnamed ? settingsOf(made.name) : null)
+        if (isUnnamed) await this.#nameNew(session)
+        if (made?.isKitSaved) await this.#tellKitSaved(session).catch(() => undefined)
         this.#opened()
     }
 
@@ -425,7 +450,44 @@ export class CoffretCore implements Core {
             settings,
         )
         this.#session = session
+        this.#made = null
         return session
+    }
+
+    /** Whatever fails from here on, the kit is shown: there is no other time for it. */
+    async #openNew(opened: Opened, name: string): Promise<void> {
+        const session = await this.#open(opened, settingsOf(name))
+        session.context.pins.isNew = false
+        this.#enter("kit")
+        await this.#nameNew(session)
+    }
+
+    /** What cannot be sent is kept here, and goes with the first sync. */
+    async #nameNew(session: Session): Promise<void> {
+        try {
+            await changeSettings(session.context, (now) => now)
+        } catch (error) {
+            if (!(error instanceof CoreFailure)) throw error
+        }
+    }
+
+    async #tellKitSaved(session: Session): Promise<void> {
+        await this.#server.call("POST", "account/kit_saved", {})
+        session.kitSaved = true
+    }
+
+    /** The answer that an account was made was lost: the kit all the same, and then the sign-in, which tells. */
+    #showKit(): void {
+        this.#accounts.forget()
+        this.#enter("kit", "unheard")
+    }
+
+    /** The server is told at the sign-in that follows. */
+    #keptUnheard(isKitSaved: boolean): void {
+        if (this.#made !== null) this.#made.isKitSaved = isKitSaved
+        this.#email = null
+        this.#view.notice("made_unheard")
+        this.#enter("anonymous")
     }
 
     #opened(): void {
@@ -461,8 +523,9 @@ export class CoffretCore implements Core {
         this.#view.reset()
     }
 
-    #enter(phase: Phase): void {
+    #enter(phase: Phase, stage: Snapshot["stage"] = null): void {
         this.#phase = phase
+        this.#stage = stage
         this.#view.changed()
     }
 
@@ -489,7 +552,9 @@ export class CoffretCore implements Core {
     #heard(message: unknown): void {
         if (message === "written") void this.#session?.look()
         if (message === "locked") this.#lockSoon()
-        if (message === "signed_out" && this.#phase !== "anonymous") void this.#ended()
+        // Whose account was most likely made is not signed in, and still has to be shown the kit.
+        const isOut = this.#phase === "anonymous" || this.#stage === "unheard"
+        if (message === "signed_out" && !isOut) void this.#ended()
     }
 }
 

@@ -26,7 +26,7 @@ import { PinBook } from "./pins.ts"
 import { Restore } from "./restore.ts"
 import { fillRings } from "./ring.ts"
 import type { Settings } from "./settings.ts"
-import { loadSettings, settingsOf } from "./settings.ts"
+import { loadSettings, sendSettings, settingsOf } from "./settings.ts"
 import { Shelf } from "./shelf.ts"
 import { spokenFingerprint, spokenIfKnown } from "./spoken.ts"
 import { foldsOf } from "./standing.ts"
@@ -75,6 +75,7 @@ export class Session {
     #cancelSave: (() => void) | null = null
     #uploadedAt = 0
     #isPersonalChecked = false
+    #areSettingsSent = false
     /** The server has said in this visit what it has for me. */
     #isAnswered = false
     isOnline = true
@@ -198,6 +199,8 @@ export class Session {
             if (this.#isClosed || this.#heads() === before) break
             await this.#round()
         }
+        if (!this.#areSettingsSent) await sendSettings(this.context)
+        this.#areSettingsSent = true
         await this.#uploadNow(false)
         this.context.view.changed()
         void this.#nameTheNameless()

@@ -54,9 +54,11 @@ export async function loadSettings(shelf: Shelf, me: Me, served: Counted | null)
     return at !== null && served !== null && served.counter > at ? theirs : merged(theirs, mine)
 }
 
-/** Write the first settings of a new account. */
-export async function writeSettings(server: Server, me: Me, settings: Settings): Promise<void> {
-    await put(server, me, 1, settings)
+/** Give the server what this browser could only keep, if there is such a thing. @throws as {@link changeSettings}. */
+export async function sendSettings(context: Context): Promise<void> {
+    const kept = (await context.shelf.list("settings"))[0]
+    if (kept !== undefined && asMap(kept.value)["counter"] === null)
+        await changeSettings(context, (now) => now)
 }
 
 /**

@@ -16,10 +16,12 @@ import type {
     VaultView,
 } from "../worker/api.ts"
 import { RowIndex } from "./rows.ts"
+import { typedSignUp } from "./signup.svelte.ts"
 import { toasts } from "./toasts.svelte.ts"
 
 const EMPTY: Snapshot = {
     phase: "booting",
+    stage: null,
     email: null,
     missing: null,
     newBrowser: false,
@@ -34,6 +36,9 @@ const EMPTY: Snapshot = {
     idleLockAt: null,
 }
 
+/** Said on the page that follows, in place of a toast: it is the reason for that page. */
+const IN_PLACE = new Set(["auto_locked", "session_ended", "made_unheard"])
+
 class Session {
     snapshot = $state.raw<Snapshot>(EMPTY)
     /** Grows with every change of the rows; what reads it sees the rows anew. */
@@ -41,7 +46,7 @@ class Session {
     /** Shown once, right after sign-up; never stored. */
     kit = $state.raw<Kit | null>(null)
     refusal = $state.raw<Refusal | null>(null)
-    /** Why the page is locked, when the worker said so. */
+    /** Why the page is locked or asks to sign in, when the worker said so. */
     lockNotice = $state<string | null>(null)
     /** Why the worker could not begin. */
     stopped = $state.raw<Failure | null>(null)
@@ -89,8 +94,10 @@ class Session {
     #take(snapshot: Snapshot): void {
         const wasOpen = this.snapshot.phase === "open"
         this.snapshot = snapshot
-        if (snapshot.phase === "open") this.lockNotice = null
-        else if (wasOpen) {
+        if (snapshot.phase === "open") {
+            this.lockNotice = null
+            typedSignUp.drop()
+        } else if (wasOpen) {
             this.index.apply([], [], true)
             this.rowsVersion++
         }
@@ -104,7 +111,7 @@ class Session {
             void this.lock().then(() => {
                 this.lockNotice = words
             })
-        else if (code === "auto_locked" || code === "session_ended") this.lockNotice = words
+        else if (IN_PLACE.has(code)) this.lockNotice = words
         else toasts.show(words, undefined, isWarning(code) ? "warn" : "done")
     }
 

@@ -38,7 +38,7 @@ export const ERRORS = {
     cred_moved: "Your password was changed in another browser. Sign in with the new one.",
     personal_exists: "You already have a personal vault.",
     code_wrong: "This is not the code we sent.",
-    code_expired: "This code has expired. Ask for a new one.",
+    code_expired: "This code no longer counts. Start again.",
     login_failed:
         "E-mail and password do not open an account here. Check both, and the address of this page. If all three are right, it was not your server that answered: tell the person who runs it, by voice or in person.",
     invite_closed:
@@ -75,6 +75,9 @@ export const ERRORS = {
 export const UNOPENED =
     "This password does not open your keys. Check it, and the address of this page. If you are sure of both, it was not your server that answered: tell the person who runs it, by voice or in person."
 
+/** Before there is an account, where nothing is kept sealed yet. */
+export const UNSENT = "No connection. Try again when you are connected; what you typed is still here."
+
 export type ErrorCode = keyof typeof ERRORS
 
 export function isErrorCode(code: string): code is ErrorCode {
@@ -95,7 +98,7 @@ export function errorWords({ code, refusal, triesLeft, retryAfter }: Failure): s
 }
 
 function triesWords(left: number): string {
-    if (left === 0) return "No tries left. Ask for a new code."
+    if (left === 0) return "No tries left. Start again."
     return left === 1 ? "1 try left." : `${left} tries left.`
 }
 

@@ -3,6 +3,8 @@
 export const NOTICES = {
     auto_locked: "Locked after a time without use. You are still signed in.",
     session_ended: "Your session has ended. Sign in again; your drafts are kept, sealed, on this device.",
+    made_unheard:
+        "Now sign in with the password you have just chosen. Should that not open an account, none was made, and its kit is worth nothing: make the account again.",
     joined: "You are in: the team has let you in.",
     key_arrived: "The key of a vault has reached you.",
     cache_failed: "This browser could not keep what it has checked. The next visit checks it again.",

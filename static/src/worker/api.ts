@@ -180,8 +180,16 @@ export interface TeamView {
 
 export type Phase = "booting" | "anonymous" | "code" | "kit" | "locked" | "open" | "unsupported"
 
+/** Whose code is awaited: of a sign-up, or of a sign-in that has to show its address or a second factor. */
+export type CodeStage = "sign_up" | "email" | "second_factor"
+
 export interface Snapshot {
     phase: Phase
+    /**
+     * In phase `code`: which code is awaited. In phase `kit`, `unheard`: the account was most likely made, but the answer was
+     * lost, and this browser is not signed in. In phase `anonymous`, `sign_up`: a sign-up began here and its keys are gone.
+     */
+    stage: CodeStage | "unheard" | null
     email: string | null
     /** Why an unsupported browser cannot go on: "wasm", "indexeddb", "secure_context". */
     missing: string | null
@@ -266,7 +274,10 @@ export interface Core {
     start(): Promise<void>
     signUp(email: string, name: string, password: string): Promise<Kit>
     confirmCode(code: string): Promise<void>
+    /** For a sign-up only. */
     resendCode(): Promise<void>
+    /** Leave a sign-up or sign-in whose code is awaited: to the beginning, or to the kit if an account may have been made. */
+    startAgain(): Promise<void>
     /** Leave the kit page; `confirmed` if a group of a copy was typed back. */
     kitSaved(confirmed: boolean): Promise<void>
     signIn(email: string, password: string): Promise<void>

@@ -9,6 +9,7 @@ export const METHODS: { readonly [M in Method]: true } = {
     signUp: true,
     confirmCode: true,
     resendCode: true,
+    startAgain: true,
     kitSaved: true,
     signIn: true,
     unlock: true,

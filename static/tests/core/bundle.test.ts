@@ -128,7 +128,7 @@ describe("a sign-up", () => {
     }
 
     it("ends with the keyring that was made", async () => {
-        expect((await confirmed(false)).me.email).toBe(email)
+        expect((await confirmed(false))?.me.email).toBe(email)
         await expect(confirmed(true)).rejects.toThrow("R17.keyring")
     })
 })

@@ -10,14 +10,15 @@ import type { Event, Kit, Row, Snapshot } from "../../src/worker/api.ts"
 
 export const PASSWORD = "correct horse battery staple 42"
 
-/** `fetch` with cookies, as a browser has them. */
-export function cookieFetch(): typeof fetch {
+/** `fetch` with cookies, as a browser has them; `isHeard` is false for an address whose answer is lost with its cookies. */
+export function cookieFetch(isHeard: (url: string) => boolean = () => true): typeof fetch {
     const jar = new Map<string, string>()
     return async (input, init) => {
         const headers = new Headers(init?.headers)
         headers.set("cookie", [...jar].map(([name, value]) => `${name}=${value}`).join("; "))
         const answer = await fetch(input, { ...init, headers })
-        for (const line of answer.headers.getSetCookie()) {
+        const lines = isHeard(String(input)) ? answer.headers.getSetCookie() : []
+        for (const line of lines) {
             const [pair = ""] = line.split(";")
             const at = pair.indexOf("=")
             jar.set(pair.slice(0, at).trim(), pair.slice(at + 1))

@@ -117,17 +117,22 @@ export class FakeCore implements Core {
         this.#set({ phase: this.#snapshot.phase })
     }
     async signUp(email: string): Promise<Kit> {
-        this.#set({ phase: "code", email })
+        this.#set({ phase: "code", stage: "sign_up", email })
         return KIT
     }
     async confirmCode(code: string): Promise<void> {
+        if (code === "999999") fail("code_expired")
         if (code !== "123456") fail("code_wrong", { triesLeft: --this.#tries })
-        this.#set({ phase: "kit" })
+        this.#set({ phase: "kit", stage: null })
     }
     async resendCode(): Promise<void> {
         this.#tries = 5
     }
+    async startAgain(): Promise<void> {
+        this.#set({ phase: "anonymous", stage: null, email: null })
+    }
     async kitSaved(confirmed: boolean): Promise<void> {
+        if (this.#snapshot.stage === "unheard") return this.#set({ phase: "anonymous", stage: null })
         this.#set({ phase: "open", kitSaved: confirmed })
     }
     async signIn(email: string, password: string): Promise<void> {

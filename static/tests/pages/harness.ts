@@ -22,7 +22,7 @@ if (wanted.has("mail")) Object.assign(core.invitation, { via: "mail" })
 if (wanted.has("mine")) Object.assign(core.invitation, { team: TEAM })
 if (wanted.has("other")) Object.assign(core.invitation, { forMe: false })
 session.connect(core, core.subscribe)
-if (scene === "kit") session.kit = KIT
+if (scene === "kit" || scene === "unheard_kit") session.kit = KIT
 
 const target = document.getElementById("app")
 if (target === null) throw new Error("the page has no place for the client")

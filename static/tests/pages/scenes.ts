@@ -5,6 +5,7 @@ import { asUnverified, hex, NOW, TEAM, VAULTS } from "./sample-team.ts"
 export function bare(phase: Snapshot["phase"]): Snapshot {
     return {
         phase,
+        stage: phase === "code" ? "sign_up" : null,
         email: phase === "anonymous" ? null : "maya@example.net",
         missing: null,
         newBrowser: false,
@@ -30,8 +31,11 @@ export const KIT: Kit = {
 /** States to begin in, by name: what the pictures show. */
 export const SCENES: Record<string, (snapshot: Snapshot) => Snapshot> = {
     anonymous: () => bare("anonymous"),
+    left: () => ({ ...bare("anonymous"), stage: "sign_up" }),
     code: () => bare("code"),
+    stage: () => ({ ...bare("code"), stage: "second_factor" }),
     kit: () => ({ ...bare("kit"), kitSaved: false }),
+    unheard_kit: () => ({ ...bare("kit"), stage: "unheard", kitSaved: false }),
     locked: () => bare("locked"),
     booting: () => ({
         ...bare("booting"),
