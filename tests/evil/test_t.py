@@ -79,6 +79,29 @@ def test_T4_older_head_or_another_history(scene: Scene, refusal: str, head: dict
     scene.recovers(team)
 
 
+def test_T4_another_history_while_a_colleague_waits_for_a_key(scene: Scene) -> None:
+    """A manager's browser gives keys unasked, so silence of any other proves little."""
+    team = scene.team(right="manage")
+    dave, erin = (team.newcomer(name) for name in ("dave", "erin"))
+    team.join(dave, {team.vault: "read"}, with_keys=False)
+    scene.victim.look()
+    scene.waits_for(lambda: dave.fp in scene.sealed_to(team))
+    team.report(dave, team.victim, team.vault)
+
+    def change(tale: Tale) -> None:
+        head = tale.vault_head(team.vault)
+        if head is not None:
+            head["hash"] = bytes(32)
+
+    with scene.told(change):
+        scene.refuses(team, "T4.fork")
+        since = len(scene.liar.sent)
+        team.join(erin, {team.vault: "read"}, with_keys=False)
+        scene.silent(team, since)
+    scene.recovers(team)
+    scene.waits_for(lambda: erin.fp in scene.sealed_to(team))
+
+
 def test_T5_a_link_of_another_team(scene: Scene) -> None:
     """The founder of two teams signs for one, and the server puts the link into the other."""
     other, team = scene.team(), scene.team()

@@ -38,7 +38,7 @@ export interface Honest {
 }
 
 /** Requests that carry a key or something that a person wrote, sealed or signed. */
-const BEARING = /\/(grants|links|changes|olds)$|^invites\/accept$|^teams$|^password\/|^signup\//
+export const BEARING = /\/(grants|links|changes|olds)$|^invites\/accept$|^teams$|^password\/|^signup\//
 
 /** The whole of a case that ends in a refusal. */
 export async function refused(world: World, id: RefusalId, scene: Scene): Promise<void> {

@@ -10,6 +10,7 @@ import { clocks, seenBefore, whoseChain } from "./pinned.ts"
 import { flags, recipients, silence } from "./quiet.ts"
 import { garbage, grantsInTime, order, outbox } from "./races.ts"
 import { stored, stuck } from "./stored.ts"
+import { tempted } from "./tempted.ts"
 import { encodings, mailed, namesAndViews, withASigner } from "./together.ts"
 import { claims, comingBack, waiting } from "./written.ts"
 
@@ -20,6 +21,7 @@ export function everyCase(world: World): void {
     seenBefore(world)
     stored(world)
     stuck(world)
+    tempted(world)
     whoseChain(world)
     clocks(world)
     grants(world)

@@ -204,11 +204,11 @@ function dated(skew: number): Lie {
     }
 }
 
-function teamHead(team: string, bend: (head: Said) => void): Lie {
+export function teamHead(team: string, bend: (head: Said) => void): Lie {
     return { heads: (heads) => heads.teams.filter((head: Said) => hex(head.team) === team).forEach(bend) }
 }
 
-function vaultHead(vault: string, bend: (head: Said) => void): Lie {
+export function vaultHead(vault: string, bend: (head: Said) => void): Lie {
     return { heads: (heads) => heads.vaults.filter((head: Said) => hex(head.vault) === vault).forEach(bend) }
 }
 

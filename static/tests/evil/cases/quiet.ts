@@ -127,7 +127,7 @@ async function twice(twin: Twin): Promise<void> {
 }
 
 /** An acceptance of the world's open invitation, by whoever has its secret. */
-async function acceptance(w: World, who: Person) {
+export async function acceptance(w: World, who: Person) {
     const { t, hash } = w.offered.get("open") as Offered
     const invite = (await looked(w.ana)).context.books.teams.get(w.team)?.state.invites.get(hex(hash))
     const key = await inviteKey(t, unhex(w.team), unhex(invite?.invite as string))
@@ -136,7 +136,7 @@ async function acceptance(w: World, who: Person) {
     return makeAccept(who.keyring, key, { account, invite: hash, member, profile, team: unhex(w.team) })
 }
 
-function waitingFor(w: World, accept: { accept: Bytes; by_identity: Bytes; by_invite: Bytes }): Lie {
+export function waitingFor(w: World, accept: { accept: Bytes; by_identity: Bytes; by_invite: Bytes }): Lie {
     const { hash } = w.offered.get("open") as Offered
     const opening = { kind: "name", salt: random(32), text: "Bob" }
     return teamRecord(w.team, (record) => record.waiting.push({ invite: hash, ...accept, opening }))

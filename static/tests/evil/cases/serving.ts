@@ -23,6 +23,17 @@ export function teamRecord(team: string, bend: (record: Said) => void): Lie {
     }
 }
 
+/** Two lies at once. The second bends what the first made of the records. */
+export function both(one: Lie, other: Lie): Lie {
+    return {
+        ...one,
+        records: (records: Said[]) => {
+            const first = one.records?.(records) ?? records
+            return other.records?.(first) ?? first
+        },
+    }
+}
+
 /** Bend the links that are given of a vault. */
 export function linksOf(vault: string, bend: (links: Said[]) => Said[]): Lie {
     return {

@@ -14,7 +14,7 @@ import { passedOver, refused } from "../scene.ts"
 import { rewritten, uncanonicalMap } from "../spoil.ts"
 import { Twin } from "../twin.ts"
 import type { World } from "../world.ts"
-import { nextChange, serving, teamRecord } from "./serving.ts"
+import { both, nextChange, serving, teamRecord } from "./serving.ts"
 
 export function withASigner(w: World): void {
     serving(
@@ -135,16 +135,6 @@ function asking(w: World, whom: Person): Lie {
     return teamRecord(w.team, (record) =>
         record.pending.push({ vault: unhex(w.vault), epoch: 2, to: whom.keyring.fp }),
     )
-}
-
-function both(one: Lie, other: Lie): Lie {
-    return {
-        ...one,
-        records: (records: Said[]) => {
-            const first = one.records?.(records) ?? records
-            return other.records?.(first) ?? first
-        },
-    }
 }
 
 const FAULTS = [
