@@ -33,15 +33,20 @@ export type Bend = (method: Method, path: string, send: () => Promise<Response>)
 export class BentTransport implements Transport {
     readonly #inner: Transport
     bend: Bend | null = null
-    readonly sent: { method: Method; path: string; body: Uint8Array | null }[] = []
+    readonly sent: {
+        readonly method: Method
+        readonly path: string
+        readonly body: Uint8Array | null
+        readonly headers: Readonly<Record<string, string>>
+    }[] = []
 
     constructor(inner: Transport) {
         this.#inner = inner
     }
 
     async request(...args: Parameters<Transport["request"]>): Promise<Response> {
-        const [method, path, body] = args
-        this.sent.push({ method, path, body })
+        const [method, path, body, headers] = args
+        this.sent.push({ method, path, body, headers })
         const send = () => this.#inner.request(...args)
         return this.bend === null ? send() : this.bend(method, path, send)
     }

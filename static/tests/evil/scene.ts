@@ -6,8 +6,10 @@ import { toFailure } from "../../src/core/failure.ts"
 import { uuid } from "../../src/core/ids.ts"
 import { createVault } from "../../src/core/members.ts"
 import type { MemoryStore } from "../../src/core/store.ts"
+import { PASSWORD } from "../core/device.ts"
 import type { Lie, Sent } from "./lying.ts"
 import { Twin } from "./twin.ts"
+import { takeWatched } from "./watched.ts"
 import type { Somebody, World } from "./world.ts"
 import { MARKER } from "./world.ts"
 
@@ -133,14 +135,29 @@ export function expectNothingOut(world: World, sent: readonly Sent[]): void {
     }
 }
 
+/** No browser that the case opened sent a text or a key, nor a key that was born in the case. */
+export function expectAllKept(world: World): void {
+    const browsers = takeWatched()
+    for (const dek of browsers.flatMap(({ deks }) => deks())) world.knowDek(dek)
+    expectNothingOut(
+        world,
+        browsers.flatMap(({ sent }) => sent),
+    )
+}
+
 function secretsOf(world: World): { name: string; bytes: Buffer }[] {
-    const secrets = [{ name: "a text", bytes: Buffer.from(MARKER) }]
+    const secrets = [
+        { name: "a text", bytes: Buffer.from(MARKER) },
+        { name: "the password", bytes: Buffer.from(PASSWORD) },
+    ]
     for (const { name, me } of world.people) {
         const keys = { amk: me.amk, identity: me.keyring.identity, box: me.keyring.box }
         for (const [kind, key] of Object.entries(keys))
             secrets.push({ name: `${name}'s ${kind}`, bytes: Buffer.from(key.expose()) })
     }
-    for (const dek of world.deks) secrets.push({ name: "a DEK", bytes: Buffer.from(dek.expose()) })
+    for (const [name, { t }] of world.offered)
+        secrets.push({ name: `the secret of the invitation ${name}`, bytes: Buffer.from(t) })
+    for (const dek of world.deks.values()) secrets.push({ name: "a DEK", bytes: Buffer.from(dek.expose()) })
     return secrets
 }
 

@@ -14,10 +14,11 @@ import { HttpTransport, Server } from "../../src/core/transport.ts"
 import { View } from "../../src/core/view.ts"
 import { importItems, saveItem } from "../../src/core/write.ts"
 import type { Bytes } from "../../src/crypto/bytes.ts"
-import { Amk, BoxKey, IdentityKey, Keyring } from "../../src/crypto/keys.ts"
+import { Amk, BoxKey, Dek, IdentityKey, Keyring } from "../../src/crypto/keys.ts"
 import type { Details, Event, Overview, Row, Snapshot } from "../../src/worker/api.ts"
 import type { Lie } from "./lying.ts"
 import { LyingTransport } from "./lying.ts"
+import { watch } from "./watched.ts"
 
 /** Whose browser: what a sign-in leaves behind. */
 export interface Account {
@@ -56,6 +57,8 @@ export class Twin {
     readonly session: Session
     readonly rows: Map<string, Row>
     readonly notices: string[]
+    /** The keys that it held when it was closed: a lock wipes them. */
+    #deks: readonly Dek[] = []
 
     private constructor(transport: LyingTransport, store: MemoryStore, session: Session, heard: Heard) {
         this.transport = transport
@@ -73,6 +76,8 @@ export class Twin {
     /** The same over another transport. */
     static async over(inner: Transport, account: Account, browser: Browser = {}): Promise<Twin> {
         const transport = new LyingTransport(inner)
+        let twin: Twin | null = null
+        watch({ sent: transport.sent, deks: () => twin?.deks ?? [] })
         const store = browser.beside ?? (await copyOf(browser.store ?? new MemoryStore()))
         const server = new Server(transport)
         await server.call("GET", "session")
@@ -98,11 +103,18 @@ export class Twin {
             ended: () => undefined,
         }
         const session = await Session.open(parts, copyOfMe(account.me), bundle, null)
-        return new Twin(transport, store, session, heard)
+        twin = new Twin(transport, store, session, heard)
+        return twin
     }
 
     get context(): Context {
         return this.session.context
+    }
+
+    /** Every key of a vault that it holds, or held when it was closed. */
+    get deks(): readonly Dek[] {
+        const vaults = [...this.context.books.teams.values()].flatMap(({ vaults }) => [...vaults.values()])
+        return [...this.#deks, ...vaults.flatMap(({ ring }) => [...ring.values()])]
     }
 
     get refusals(): string[] {
@@ -153,6 +165,7 @@ export class Twin {
     /** Close it as a lock does: caches and pins are kept. What it kept is the next visit's `store`. */
     async close(lie: Lie | null = null): Promise<MemoryStore> {
         this.transport.lie = lie
+        this.#deks = this.deks.map((dek) => new Dek(dek.expose()))
         await this.session.close()
         return this.store
     }

@@ -56,8 +56,8 @@ export class World {
     item2 = ""
     /** Invitations for a member: open; taken back; of Zed, who was removed since; Mary's, used. */
     readonly offered = new Map<"open" | "revoked" | "dead" | "used", Offered>()
-    /** Every DEK there is. */
-    readonly deks: Dek[] = []
+    /** Every DEK there is, by its bytes in hex. Copies: those of a browser are wiped when it locks. */
+    readonly deks = new Map<string, Dek>()
 
     constructor(url: string, folder: string) {
         this.url = url
@@ -100,6 +100,11 @@ export class World {
 
     #of(name: Name): Somebody {
         return this.#people.get(name) as Somebody
+    }
+
+    /** From now on it is a secret that is looked for. */
+    knowDek(dek: Dek): void {
+        this.deks.set(hex(dek.expose()), new Dek(dek.expose()))
     }
 
     async build(): Promise<void> {
@@ -234,8 +239,7 @@ export class World {
         if (personal.length !== 1 || personal[0]?.vaults.size !== 1) throw new Error("not one personal vault")
         somebody.member = this.#member(somebody.name as Name)
         for (const team of visitor.context.books.teams.values())
-            for (const { ring } of team.vaults.values())
-                for (const dek of ring.values()) this.deks.push(new Dek(dek.expose()))
+            for (const { ring } of team.vaults.values()) for (const dek of ring.values()) this.knowDek(dek)
         somebody.store = await visitor.close()
     }
 }
