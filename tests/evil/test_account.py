@@ -200,6 +200,11 @@ def test_R21_another_person_s_keys(scene: Scene) -> None:
     refuses_unlock(scene, "A4.bundle", change)
 
 
+def test_F20_my_own_account_under_another_address(scene: Scene) -> None:
+    """The browser would sign it into the next team that the victim founds."""
+    refuses_unlock(scene, "A4.email", lambda bundle: bundle.update(email="boss@example.org"))
+
+
 @pytest.mark.parametrize("refusal", ["T4.older", "T4.fork"])
 def test_R22_a_new_browser_knows_what_the_account_has_seen(
     scene: Scene, browser: Browser, refusal: str

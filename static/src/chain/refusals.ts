@@ -95,6 +95,7 @@ export const REFUSALS = {
     // Outside the folds.
     "A3.server_key": "The server proves itself with another key than before.",
     "A4.bundle": "The key of your account does not open.",
+    "A4.email": "The server names your account by another e-mail address.",
     "R10.kdf": "The server asks for a weaker or unknown way to derive keys.",
     "R17.bundle": "Key material from the server is missing or cut short.",
     "R17.keyring": "Your keyring is missing on the server, or there are two that differ.",

@@ -1,12 +1,13 @@
 /** Sign-up, login, unlock, change of password (design 5). Keys are born and opened here, and nothing but OPAQUE leaves. */
 import type { Bytes } from "../crypto/bytes.ts"
 import { equal, random } from "../crypto/bytes.ts"
-import { Refused } from "../crypto/errors.ts"
+import { need, Refused } from "../crypto/errors.ts"
 import type { Auk } from "../crypto/keys.ts"
 import { Amk, deriveAuk, deriveKit, Keyring, SUITE } from "../crypto/keys.ts"
 import { sodiumReady } from "../crypto/sodium.ts"
 import { sealAmk, sealKeyring } from "../crypto/wraps.ts"
 import type { CodeStage } from "../worker/api.ts"
+import { keepAddress } from "./address.ts"
 import type { Bundle } from "./bundle.ts"
 import { bundleIn, openBundle, readBundle } from "./bundle.ts"
 import { CoreFailure, ensure } from "./failure.ts"
@@ -15,7 +16,7 @@ import { beginLogin, beginRegistration, finishLogin, finishRegistration } from "
 import type { Store } from "./store.ts"
 import type { Server } from "./transport.ts"
 import type { Answer } from "./wire.ts"
-import { asBytes, asText } from "./wire.ts"
+import { asBytes } from "./wire.ts"
 
 /** Who is unlocked, with the keys. Lives in the worker and is wiped at lock. */
 export interface Me {
@@ -69,7 +70,7 @@ export class Accounts {
         return this.#server.call("GET", "session")
     }
 
-    /** Make an account's keys and upload them sealed. Returns the recovery kit's code, 32 bytes. */
+    /** Make an account's keys and upload them sealed. `email` is normalised. Returns the recovery kit's code, 32 bytes. */
     async signUp(email: string, password: string): Promise<Bytes> {
         await sodiumReady()
         const begun = await beginRegistration(password)
@@ -131,7 +132,7 @@ export class Accounts {
 
     async #finishWith(awaiting: Awaiting, bundle: Bundle | null): Promise<Opened | null> {
         if (bundle === null) return null
-        const opened = await this.#open(awaiting, bundle)
+        const opened = await this.#open(awaiting, bundle, awaiting.email)
         if (awaiting.fp !== null && !equal(awaiting.fp, opened.me.keyring.fp))
             throw new Refused("R17.keyring")
         this.forget()
@@ -161,7 +162,7 @@ export class Accounts {
         return null
     }
 
-    /** Sign in; null if the server first wants the code from a mail. */
+    /** Sign in, with a normalised address; null if the server first wants the code from a mail. */
     async signIn(email: string, password: string): Promise<Opened | null> {
         const begun = await beginLogin(password)
         const started = await this.#server.call("POST", "login/start", { email, ke1: begun.message })
@@ -172,7 +173,7 @@ export class Accounts {
             this.#await({ stage, email, exportKey, serverKey, fp: null })
             return null
         }
-        return this.#open(done, bundleIn(answer))
+        return this.#open(done, bundleIn(answer), email)
     }
 
     /** Unlock on the live session. It marks the step-up too. */
@@ -180,7 +181,7 @@ export class Accounts {
         const begun = await beginLogin(password)
         const started = await this.#server.call("POST", "unlock/start", { ke1: begun.message })
         const { answer, done } = await this.#finish("unlock", password, begun, started)
-        return this.#open(done, bundleIn(answer))
+        return this.#open(done, bundleIn(answer), null)
     }
 
     /** A new registration and a new wrap of the same AMK, in one request. */
@@ -247,17 +248,34 @@ export class Accounts {
         if (known !== null && !equal(known, key)) throw new Refused("A3.server_key")
     }
 
-    async #open(from: { exportKey: Bytes; serverKey: Bytes }, bundle: Bundle): Promise<Opened> {
+    /** @param typed - the address that was; null at an unlock. */
+    async #open(
+        from: { exportKey: Bytes; serverKey: Bytes },
+        bundle: Bundle,
+        typed: string | null,
+    ): Promise<Opened> {
+        need(typed === null || bundle.email === typed, "A4.email")
         await sodiumReady()
         const { exportKey, serverKey } = from
         const { account, cred } = bundle
         const auk: Auk = await deriveAuk(exportKey, null, { account, cred, serverKey })
         try {
             const { amk, keyring } = await openBundle(auk, bundle, this.#store)
+            const me = { account, email: bundle.email, serverKey, amk, keyring, cred }
+            await this.#keepAddress(me, typed !== null)
             await this.#store.put(SERVER_KEY, serverKey)
-            return { me: { account, email: asText(bundle.email), serverKey, amk, keyring, cred }, bundle }
+            return { me, bundle }
         } finally {
             auk.wipe()
+        }
+    }
+
+    async #keepAddress(me: Me, wasTyped: boolean): Promise<void> {
+        try {
+            await keepAddress(this.#store, me, wasTyped)
+        } catch (error) {
+            wipe(me)
+            throw error
         }
     }
 }

@@ -22,6 +22,7 @@ import type {
 } from "../worker/api.ts"
 import type { Opened } from "./account.ts"
 import { Accounts } from "./account.ts"
+import { normalised } from "./address.ts"
 import type { Clock } from "./clock.ts"
 import { dropDraft, listDrafts, putDraft } from "./drafts.ts"
 import { readableCopy, refusedLinks } from "./evidence.ts"
@@ -137,7 +138,7 @@ export class CoffretCore implements Core {
     }
 
     async signUp(email: string, name: string, password: string): Promise<Kit> {
-        const address = normalised(email)
+        const address = addressOf(email)
         const code = await this.#accounts.signUp(address, password)
         this.#email = address
         this.#made = { email: address, name, isKitSaved: false }
@@ -192,7 +193,7 @@ export class CoffretCore implements Core {
     }
 
     async signIn(email: string, password: string): Promise<void> {
-        const address = normalised(email)
+        const address = addressOf(email)
         const opened = await this.#accounts.signIn(address, password)
         this.#email = address
         if (opened === null) return this.#enter("code", this.#accounts.stage)
@@ -558,8 +559,8 @@ export class CoffretCore implements Core {
     }
 }
 
-function normalised(email: string): string {
-    const address = email.trim().toLowerCase()
+function addressOf(email: string): string {
+    const address = normalised(email)
     ensure(address.includes("@"), "invalid")
     return address
 }

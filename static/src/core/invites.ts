@@ -9,6 +9,7 @@ import { inviteFragment, makeAccept, parseInviteFragment, parseSigned } from "..
 import { sodiumReady } from "../crypto/sodium.ts"
 import type { InvitePreview, Right, Role } from "../worker/api.ts"
 import type { Me } from "./account.ts"
+import { normalised } from "./address.ts"
 import type { Context } from "./context.ts"
 import { CoreFailure, ensure } from "./failure.ts"
 import { lookAtWithheld } from "./looked.ts"
@@ -36,7 +37,7 @@ export async function invite(
     ensure(Number.isInteger(days) && days >= 1 && days <= MAX_DAYS, "invalid")
     // Drawn once for all attempts: a secret opens one invitation, since the chain takes an id once.
     const [t, id] = [random(32), random(16)]
-    const address = commitTo("email", email.trim().toLowerCase())
+    const address = commitTo("email", normalised(email))
     const link = await sendTeamLink(context, team, "invite", async (book) => {
         const key = await inviteKey(t, book.state.id, id)
         const given = vaults.map(({ vault, right }) => ({ right, vault: unhex(vault) }))

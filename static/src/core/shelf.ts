@@ -1,4 +1,4 @@
-/** The account's own sealed records in this browser's store: drafts, the outbox, what is kept, settings, what was looked at. Each has 16 bytes as id. */
+/** The account's own sealed records in this browser's store: drafts, the outbox, what is kept, settings, what was looked at, the address. Each has 16 bytes as id. */
 import type { Bytes } from "../crypto/bytes.ts"
 import { hex, unhex } from "../crypto/bytes.ts"
 import type { Value } from "../crypto/cbor.ts"
@@ -7,7 +7,7 @@ import { open, seal } from "../crypto/seal.ts"
 import type { Me } from "./account.ts"
 import type { Store } from "./store.ts"
 
-export type Kind = "draft" | "outbox" | "kept" | "settings" | "looked"
+export type Kind = "draft" | "outbox" | "kept" | "settings" | "looked" | "address"
 
 export class Shelf {
     readonly #store: Store

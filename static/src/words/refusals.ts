@@ -17,7 +17,15 @@ const STRANGER = new Set(["T6.key"])
 const STOPPED = new Set(["R1.recipient"])
 const UNKNOWN = new Set(["R13.team", "R13.vault"])
 const FORK = new Set(["T4.fork", "T4.cut", "R23.genesis", "T15.cut"])
-const ACCOUNT = new Set(["A3.server_key", "A4.bundle", "R10.kdf", "R17.bundle", "R17.keyring", "S4.keys"])
+const ACCOUNT = new Set([
+    "A3.server_key",
+    "A4.bundle",
+    "A4.email",
+    "R10.kdf",
+    "R17.bundle",
+    "R17.keyring",
+    "S4.keys",
+])
 const ITEM = new Set(["R7.open", "R7.hash", "R16.open"])
 const ITEMS = new Set(["R12.items"])
 const GRANT = /^(T7|T8)\./

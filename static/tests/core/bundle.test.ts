@@ -84,14 +84,17 @@ describe("a bundle", () => {
     })
 })
 
-/** A server that takes a sign-up, and hands out a bundle of which the keyring may be another one. */
+/** What another bundle is handed out in. */
+type Other = "keyring" | "email" | null
+
+/** A server that takes a sign-up, and hands out a bundle of which one thing may be another. */
 class SignUpServer {
     #wrap: Bundle["wrap"] | null = null
     #keyring: Bundle["keyring"] = null
-    readonly #isOther: boolean
+    readonly #other: Other
 
-    constructor(isOther: boolean) {
-        this.#isOther = isOther
+    constructor(other: Other) {
+        this.#other = other
     }
 
     async request(_method: string, path: string, body: Uint8Array | null): Promise<Response> {
@@ -106,10 +109,11 @@ class SignUpServer {
                 keyring: Bundle["keyring"]
             }
             ;[this.#wrap] = upload.wraps
-            this.#keyring = this.#isOther ? await otherKeyring(upload.wraps[0]) : upload.keyring
+            this.#keyring = this.#other === "keyring" ? await otherKeyring(upload.wraps[0]) : upload.keyring
             return {}
         }
-        return { bundle: bundleWith(this.#wrap as Bundle["wrap"], this.#keyring) }
+        const bundle = bundleWith(this.#wrap as Bundle["wrap"], this.#keyring)
+        return { bundle: this.#other === "email" ? { ...bundle, email: "boss@example.org" } : bundle }
     }
 }
 
@@ -121,14 +125,18 @@ async function otherKeyring({ id, blob }: Bundle["wrap"]): Promise<Bundle["keyri
 }
 
 describe("a sign-up", () => {
-    const confirmed = async (isOther: boolean) => {
-        const accounts = new Accounts(new Server(new SignUpServer(isOther)), new MemoryStore())
+    const confirmed = async (other: Other) => {
+        const accounts = new Accounts(new Server(new SignUpServer(other)), new MemoryStore())
         await accounts.signUp(email, "a long enough password")
         return accounts.confirm("123456")
     }
 
     it("ends with the keyring that was made", async () => {
-        expect((await confirmed(false))?.me.email).toBe(email)
-        await expect(confirmed(true)).rejects.toThrow("R17.keyring")
+        expect((await confirmed(null))?.me.email).toBe(email)
+        await expect(confirmed("keyring")).rejects.toThrow("R17.keyring")
+    })
+
+    it("ends with the address that was typed", async () => {
+        await expect(confirmed("email")).rejects.toThrow("A4.email")
     })
 })

@@ -348,6 +348,8 @@ export const LINES = {
     F19: { "a grant from before a right that ended and came back": "passed over" },
     F20: {
         "two people's names exchanged": "passed over",
+        "my own account under another address, at a sign-in": "A4.email",
+        "my own account under another address, at an unlock": "A4.email",
         "an item under another's name": "R7.open",
     },
     F24: { "the creator's own grant is another's": "T7.authority" },

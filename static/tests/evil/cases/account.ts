@@ -1,4 +1,4 @@
-/** R3, R4, R10, R17, R18, R21, R22, F6: signing in, and the key material that comes with it. Real sign-ins. */
+/** R3, R4, R10, R17, R18, R21, R22, F6, F20: signing in, and the key material that comes with it. Real sign-ins. */
 import { expect } from "vitest"
 import { bundleIn } from "../../../src/core/bundle.ts"
 import { MemoryStore } from "../../../src/core/store.ts"
@@ -16,11 +16,16 @@ import type { Said } from "../lying.ts"
 import { sequence } from "../lying.ts"
 import { expectNothingOut } from "../scene.ts"
 import { Twin } from "../twin.ts"
+import { watch } from "../watched.ts"
 import type { World } from "../world.ts"
 
 type Case<L extends Line> = keyof (typeof LINES)[L] & string
 
-const newBrowser = (w: World, store = new MemoryStore()) => new Device(w.url, w.folder, store)
+function newBrowser(w: World, store = new MemoryStore()): Device {
+    const device = new Device(w.url, w.folder, store)
+    watch({ sent: device.transport.sent, deks: () => [] })
+    return device
+}
 
 function answering(path: string, bend: (answer: Said) => Said) {
     return async (_method: string, asked: string, send: () => Promise<Response>): Promise<Response> => {
@@ -43,10 +48,7 @@ function bundled<L extends Line>(w: World, line: L, name: Case<L>, bend: (bundle
         expect(victim.snapshot.phase).toBe("anonymous")
         expect(victim.transport.sent.at(-1)?.path).toBe("login/finish")
         expect(await victim.store.list("")).toEqual([])
-        expectNothingOut(
-            w,
-            victim.transport.sent.map((sent) => ({ ...sent, headers: {} })),
-        )
+        expectNothingOut(w, victim.transport.sent)
         victim.transport.bend = null
         await victim.signIn(w.mary.email)
         expect([victim.snapshot.phase, victim.snapshot.refusals]).toEqual(["open", []])
@@ -63,6 +65,25 @@ export function signIns(w: World): void {
         ...bundle,
         keyring: { counter: 1, blob: boxSeal(new Uint8Array(100), mine()) },
     }))
+    bundled(w, "F20", "my own account under another address, at a sign-in", (bundle) => ({
+        ...bundle,
+        email: w.ana.email,
+    }))
+    lie("F20", "my own account under another address, at an unlock", async (id) => {
+        const victim = await newBrowser(w).signIn(w.mary.email)
+        await victim.core.lock()
+        victim.transport.bend = answering("unlock/finish", (answer) => ({
+            ...answer,
+            bundle: { ...answer.bundle, email: w.ana.email },
+        }))
+        await expect(victim.core.unlock(PASSWORD)).rejects.toMatchObject({ refusal: id })
+        expect(victim.snapshot.phase).toBe("locked")
+        expect(victim.transport.sent.at(-1)?.path).toBe("unlock/finish")
+        victim.transport.bend = null
+        await victim.core.unlock(PASSWORD)
+        expect([victim.snapshot.phase, victim.snapshot.email]).toEqual(["open", w.mary.email])
+        await victim.core.lock()
+    })
     bundled(w, "R4", "auto_recover at sign-in", (bundle) => ({ ...bundle, auto_recover: true }))
     bundled(w, "R10", "another suite", (bundle) => ({ ...bundle, suite: 2 }))
     bundled(w, "R17", "no keyring", (bundle) => ({ ...bundle, keyring: null }))
