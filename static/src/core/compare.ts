@@ -46,7 +46,7 @@ export class Comparisons {
      * The phrase that the member read, or null for none of them. The right one signs that words were compared. Any other
      * takes out whoever came by mail and was never verified; a member who was let in by a token stays, and stays unverified.
      *
-     * @throws {CoreFailure} `not_found`, `no_right`, `offline`; after a wrong choice every further one is wrong too.
+     * @throws {CoreFailure} `not_found`, `no_right`, `pending`; after a wrong choice every further one is wrong too.
      */
     async pick(team: string, member: string, choice: number | null): Promise<Picked> {
         const offer = await this.#offers.get(`${team}/${member}`)

@@ -261,7 +261,7 @@ export class CoffretCore implements Core {
         vaults: { vault: string; right: Right }[],
         days: number,
         via: "link" | "mail" = "link",
-    ): Promise<{ url: string }> {
+    ): Promise<{ url: string; written: Written }> {
         return invite(this.#context(), team, email, role, vaults, days, via)
     }
 

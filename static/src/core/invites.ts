@@ -7,7 +7,7 @@ import { need, Refused } from "../crypto/errors.ts"
 import { inviteKey, profileCommitment } from "../crypto/keys.ts"
 import { inviteFragment, makeAccept, parseInviteFragment, parseSigned } from "../crypto/links.ts"
 import { sodiumReady } from "../crypto/sodium.ts"
-import type { InvitePreview, Right, Role } from "../worker/api.ts"
+import type { InvitePreview, Right, Role, Written } from "../worker/api.ts"
 import type { Me } from "./account.ts"
 import { normalised } from "./address.ts"
 import type { Context } from "./context.ts"
@@ -24,7 +24,10 @@ import { asBytes, asList, asText } from "./wire.ts"
 const DAY = 86_400_000 // ms
 const MAX_DAYS = 30
 
-/** Invite an address. The secret is in the fragment alone; it is neither sent nor kept. */
+/**
+ * Invite an address. The secret is in the fragment alone; it is neither sent nor kept: whoever asked gets it also where
+ * the answer is unknown, since the invitation may be written.
+ */
 export async function invite(
     context: Context,
     team: string,
@@ -33,12 +36,12 @@ export async function invite(
     vaults: readonly { vault: string; right: Right }[],
     days: number,
     via: "link" | "mail",
-): Promise<{ url: string }> {
+): Promise<{ url: string; written: Written }> {
     ensure(Number.isInteger(days) && days >= 1 && days <= MAX_DAYS, "invalid")
     // Drawn once for all attempts: a secret opens one invitation, since the chain takes an id once.
     const [t, id] = [random(32), random(16)]
     const address = commitTo("email", normalised(email))
-    const link = await sendTeamLink(context, team, "invite", async (book) => {
+    const { link, written } = await sendTeamLink(context, team, "invite", async (book) => {
         const key = await inviteKey(t, book.state.id, id)
         const given = vaults.map(({ vault, right }) => ({ right, vault: unhex(vault) }))
         const body = {
@@ -53,8 +56,7 @@ export async function invite(
         key.wipe()
         return { body, openings: [address.opening] }
     })
-    if (link === null) throw new CoreFailure("offline")
-    return { url: `${context.origin}/join#${inviteFragment(t, link.hash)}` }
+    return { url: `${context.origin}/join#${inviteFragment(t, link.hash)}`, written }
 }
 
 /** What the server says of an invitation, folded. */

@@ -21,12 +21,12 @@ import type { Mark } from "./outbox.ts"
 import { placeOf } from "./ring.ts"
 import { isInviterKnown } from "./settings.ts"
 
-/** @throws {CoreFailure} `frozen`, `not_found`, `offline` while another link of mine is under way there. */
+/** @throws {CoreFailure} `frozen`, `not_found`, `under_way` while another link of mine is on its way there. */
 export function requireTeam(context: Context, id: string): TeamBook {
     const book = context.books.teams.get(id)
     if (book === undefined) throw new CoreFailure("not_found")
     requireUsable(book)
-    ensure(!context.outbox.isPending([id]), "offline")
+    ensure(!context.outbox.isPending([id]), "under_way")
     return book
 }
 

@@ -9,7 +9,7 @@ import { makeGrant } from "../crypto/grants.ts"
 import { Dek, dekCommit, profileCommitment, SUITE, teamId } from "../crypto/keys.ts"
 import type { Parsed, TeamLink } from "../crypto/links.ts"
 import { signLink } from "../crypto/links.ts"
-import type { Right, Role } from "../worker/api.ts"
+import type { Right, Role, Written } from "../worker/api.ts"
 import { TeamBook, VaultBook } from "./books.ts"
 import type { Change } from "./change.ts"
 import { makeChange, takeMine } from "./change.ts"
@@ -29,6 +29,7 @@ import {
 } from "./links.ts"
 import type { Shipment } from "./outbox.ts"
 import type { Opening } from "./records.ts"
+import { FOUNDING } from "./standing.ts"
 import { levelOf } from "./view.ts"
 import { acceptRefusal } from "./waiting.ts"
 
@@ -54,11 +55,17 @@ export interface Making<T extends Later> {
     readonly ride?: (link: Parsed<T>) => Promise<{ grants: Value[]; change: Change }>
 }
 
+/** A team link that left, and what is known of it. */
+export interface SentLink<T extends Later> {
+    readonly link: Parsed<T>
+    readonly written: Written
+}
+
 /**
  * Make, send and fold one team link.
  *
- * @returns the link, which stands in my fold; null if its answer is unknown.
- * @throws {CoreFailure} `no_right` with the rule that forbids it, and the server's.
+ * @returns the link as it was sent last. `done`: it stands in my fold; `pending`: its answer is unknown.
+ * @throws {CoreFailure} `no_right` with the rule that forbids it, `under_way`, and the server's.
  * @throws {RefusedThere} `T4.fork` if the server says that it took what is not in the chain.
  */
 export async function sendTeamLink<T extends Later>(
@@ -66,9 +73,9 @@ export async function sendTeamLink<T extends Later>(
     teamIdHex: string,
     type: T,
     make: (team: TeamBook) => Making<T> | Promise<Making<T>>,
-): Promise<Parsed<T> | null> {
+): Promise<SentLink<T>> {
     return context.writes.run(teamIdHex, async () => {
-        let taken: Parsed<T> | null = null
+        let last: Parsed<T> | null = null
         let cut: readonly string[] = []
         let attempts = 0
         const build = async (): Promise<Shipment> => {
@@ -76,11 +83,12 @@ export async function sendTeamLink<T extends Later>(
             const making = await make(team)
             cut = making.cut ?? []
             const link = nextTeamLink(context, team, type, making.body)
+            last = link
             const ride = making.ride === undefined ? null : await making.ride(link)
             const made = { link, making, change: ride?.change ?? null }
             const take = async (): Promise<void> => {
+                last = link
                 await accept(context, teamIdHex, made)
-                taken = link
             }
             return shipmentOf(team, made, ride?.grants ?? [], take)
         }
@@ -90,9 +98,9 @@ export async function sendTeamLink<T extends Later>(
             await context.sync()
         }
         // Folds stand still while it is made.
-        const sent = await context.outbox.send(() => context.state.run(build), again)
-        if (sent === "done") await context.written()
-        return taken as Parsed<T> | null
+        const written = await context.outbox.send(() => context.state.run(build), again)
+        if (written === "done") await context.written()
+        return { link: last as unknown as Parsed<T>, written }
     })
 }
 
@@ -153,13 +161,28 @@ async function hold(context: Context, team: string, vaults: readonly string[]): 
     }
 }
 
-/** Found a team. @throws {CoreFailure} `personal_exists` for a second personal one, `pending`. */
+/**
+ * Found a team, one at a time: a second press while the first has no answer would make another of the same name.
+ *
+ * @throws {CoreFailure} `personal_exists` for a second personal one, `pending`, `under_way`.
+ */
 export async function createTeam(
     context: Context,
     kind: "team" | "personal",
     name: string,
     founder: string,
 ): Promise<string> {
+    return context.writes.run(FOUNDING, async () => {
+        ensure(!context.outbox.isFounding, "under_way")
+        const { id, shipment } = founding(context, kind, name, founder)
+        ensure((await context.outbox.send(async () => shipment, context.sync)) === "done", "pending")
+        await context.written()
+        return id
+    })
+}
+
+/** A genesis of mine, and the request that brings it. */
+function founding(context: Context, kind: "team" | "personal", name: string, founder: string) {
     const { me } = context
     const called = commitTo("team", name)
     const own = commitTo("name", founder)
@@ -198,26 +221,26 @@ export async function createTeam(
             team.takeOpenings(openings)
             context.books.teams.set(id, team)
         })
-    const shipment = { path: "teams", body, marks: [markOf(id, link)], draft: null, typed: [], take }
-    const sent = await context.outbox.send(async () => shipment, context.sync)
-    if (sent === "pending") throw new CoreFailure("offline")
-    await context.written()
-    return id
+    const shipment: Shipment = {
+        ...{ path: FOUNDING, body, marks: [markOf(id, link)] },
+        ...{ draft: null, typed: [], take },
+    }
+    return { id, shipment }
 }
 
-/** Create a vault: its link, my own grant and the item that names it, in one request. */
+/** Create a vault: its link, my own grant and the item that names it, in one request. @throws as {@link definite}. */
 export async function createVault(context: Context, teamIdHex: string, name: string): Promise<string> {
     // Drawn once for all attempts: the chain takes an id once, whatever the server says of the first.
     const vault = uuid7(context.clock.now())
     const dek = Dek.generate()
-    const link = await sendTeamLink(context, teamIdHex, "vault_create", (team) => {
+    const sent = sendTeamLink(context, teamIdHex, "vault_create", (team) => {
         const place = { team: team.state.id, vault, epoch: 1 }
         return {
             body: { dek_commit: dekCommit(dek, place), epoch: 1, vault },
             ride: (created) => rideAlong(context, team, dek, created, name),
         }
     })
-    if (link === null) throw new CoreFailure("offline")
+    await definite(sent)
     const book = context.books.vault(hex(vault))
     // My own grant comes with the next sync and is checked like any other; until then this is the key that I drew.
     if (book !== undefined && !book.ring.has(1)) book.ring.set(1, dek)
@@ -255,20 +278,22 @@ async function rideAlong(
     return { grants: [grantValue(grant.stored)], change }
 }
 
-/** What a person who may administer asks for by name; `null` where the link's answer is unknown. */
-export async function definite<T extends Later>(sent: Promise<Parsed<T> | null>): Promise<Parsed<T>> {
-    const link = await sent
-    if (link === null) throw new CoreFailure("offline")
-    return link
+/** @throws {CoreFailure} `pending` where the link's answer is unknown: it is kept, and sent until it is written or lost. */
+export async function definite<T extends Later>(sent: Promise<SentLink<T>>): Promise<void> {
+    const { written } = await sent
+    ensure(written === "done", "pending")
 }
 
 /**
  * Take a member out, or leave. Invitations for their address that are still open are taken back first: by one of them
  * they could come back, and any administrator's client would let them in.
+ *
+ * @throws {CoreFailure} `pending` if the removal is kept, `under_way` if it is not even made.
  */
 export async function removeMember(context: Context, teamIdHex: string, member: string): Promise<void> {
+    // Kept is the taking back alone: the removal is then not made, and not to be told as kept.
     for (const { hash } of openInvitesOf(requireTeam(context, teamIdHex), member))
-        await revokeInvite(context, teamIdHex, hash)
+        ensure((await takeBack(context, teamIdHex, hash)).written === "done", "under_way")
     const sent = sendTeamLink(context, teamIdHex, "remove_member", (team) => {
         const cut = heldBy(team, member)
         return { body: { cut: cutsForRemoval(context, team, cut), member: unhex(member) }, cut }
@@ -340,9 +365,11 @@ export async function revokeVault(context: Context, vaultId: string, member: str
 }
 
 export async function revokeInvite(context: Context, teamIdHex: string, hash: string): Promise<void> {
-    await definite(
-        sendTeamLink(context, teamIdHex, "invite_revoke", () => ({ body: { invite: unhex(hash) } })),
-    )
+    await definite(takeBack(context, teamIdHex, hash))
+}
+
+function takeBack(context: Context, team: string, hash: string): Promise<SentLink<"invite_revoke">> {
+    return sendTeamLink(context, team, "invite_revoke", () => ({ body: { invite: unhex(hash) } }))
 }
 
 /**

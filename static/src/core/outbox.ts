@@ -16,6 +16,7 @@ import { CoreFailure, Unanswered } from "./failure.ts"
 import type { Kept } from "./kept.ts"
 import type { Shelf } from "./shelf.ts"
 import type { Folds, Standing } from "./standing.ts"
+import { FOUNDING } from "./standing.ts"
 import type { Server } from "./transport.ts"
 import { asBytes, asList, asMap, asText, asUint, orNull } from "./wire.ts"
 
@@ -69,7 +70,10 @@ export interface Outcome {
 const ATTEMPTS = 8
 const BACK_OFF = 80 // ms, doubled each time, times a random number below 1
 /** The server will never take these bytes. */
-const LOST: readonly string[] = ["head_moved", "stale_seen", "rotation_due", "taken", "refused"]
+const LOST: readonly string[] = [
+    ...["head_moved", "stale_seen", "rotation_due", "taken", "refused"],
+    "personal_exists",
+]
 /** Build anew and try again. */
 const MOVED: readonly string[] = ["head_moved", "stale_seen", "rotation_due", "taken", "held", "kek_moved"]
 const LONGEST_HOLD = 12_000 // ms
@@ -105,6 +109,11 @@ export class Outbox {
         return [...this.#unknown.values()].some((entry) =>
             entry.marks.some((mark) => chains.includes(mark.chain)),
         )
+    }
+
+    /** Is a genesis of mine under way? */
+    get isFounding(): boolean {
+        return [...this.#unknown.values()].some(({ path }) => path === FOUNDING)
     }
 
     /** Take up what an earlier visit left. */

@@ -272,8 +272,11 @@ export class Session {
             if (books.teams.get(id)?.state.vaults.size === 0) await createVault(this.context, id, "Personal")
             this.#isPersonalChecked = true
         } catch (error) {
+            if (!(error instanceof CoreFailure)) throw error
+            // On its way: a later look goes on from there.
+            if (error.code === "pending" || error.code === "under_way") return
             // It exists: it comes with a sync, and counts if its chain carries me.
-            if (!(error instanceof CoreFailure) || error.code !== "personal_exists") throw error
+            if (error.code !== "personal_exists") throw error
             this.#isPersonalChecked = true
             this.#sync.reset()
         }

@@ -30,7 +30,8 @@ export function foldsOf(books: Books): Folds {
     }
 }
 
-const FOUNDING = "teams"
+/** The path of a request that founds a team. */
+export const FOUNDING = "teams"
 
 /** @param path - of the request, whose body holds a genesis, a team link, or a change with or without a new key. */
 function standingOf(books: Books, path: string, body: Bytes): Standing {

@@ -57,7 +57,7 @@ async function write(
     const { team } = requireVault(context, vaultId)
     return context.writes.run(team.id, async () => {
         requireTeam(context, team.id)
-        ensure(!context.outbox.isPending([vaultId]), "offline")
+        ensure(!context.outbox.isPending([vaultId]), "under_way")
         const build = async (): Promise<Shipment> => {
             const vault = requireVault(context, vaultId)
             requireSettled(vault)

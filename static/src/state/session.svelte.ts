@@ -1,7 +1,7 @@
 /** What the worker told the page, and the calls to it. Keys are not here; opened values live only in the view that shows them. */
 import { untrack } from "svelte"
 import { asFailure } from "../words/errors.ts"
-import { isWarning, noticeWords } from "../words/notices.ts"
+import { isWarning, noticeWords, WAITS } from "../words/notices.ts"
 import type {
     Core,
     Event,
@@ -187,6 +187,8 @@ export function isUsable({ state }: VaultView): boolean {
 export class Action {
     busy = $state(false)
     failure = $state.raw<Failure | null>(null)
+    /** It is kept and sent by itself, its answer being unknown; the person was told so. What asked for it closes. */
+    kept = $state(false)
 
     /** Null if it failed or another run is on its way; else the value in a box, so that no value is none. */
     async run<T>(work: () => Promise<T>): Promise<{ value: T } | null> {
@@ -194,11 +196,15 @@ export class Action {
         if (untrack(() => this.busy)) return null
         this.busy = true
         this.failure = null
+        this.kept = false
         try {
             return { value: await work() }
         } catch (thrown) {
-            this.failure = asFailure(thrown)
-            session.noteRefusal(this.failure)
+            const failure = asFailure(thrown)
+            this.kept = failure.code === "pending"
+            if (this.kept) toasts.show(WAITS)
+            else this.failure = failure
+            session.noteRefusal(failure)
             return null
         } finally {
             this.busy = false

@@ -3,6 +3,7 @@
  * into it. Cause first, then the next step.
  */
 import type { Failure } from "../worker/api.ts"
+import { WAITS } from "./notices.ts"
 
 export const ERRORS = {
     // The server's codes.
@@ -53,7 +54,10 @@ export const ERRORS = {
         "This invitation is for another e-mail address. Sign out, then sign in with the address it was sent to.",
     already_member: "You are in this team already. This invitation is not needed.",
     // The client's own.
-    offline: "No connection. Your draft is kept, sealed, on this device.",
+    offline: "No connection, so there was no answer. Try again when it is back.",
+    pending: WAITS,
+    under_way:
+        "An earlier change of yours is still on its way: kept, sealed, on this device, and sent when the connection is back. Once that is done, do this again.",
     locked: "This browser is locked. Unlock it, then try again.",
     worker: "The part of this page that holds your keys has stopped. Reload the page.",
     unsupported: "This browser cannot run the cryptography that Coffret needs. Update it, then reload.",

@@ -34,8 +34,8 @@ const WARNINGS = new Set([
     "not_written",
 ])
 
-/** Said where something was done and no answer came. */
-export const WAITS = "Kept, sealed, on this device. It is sent when the connection is back."
+/** Said where something was done and no answer came: the one way of saying it. */
+export const WAITS = "Kept, sealed, on this device. It is sent when the connection is back; do not repeat it."
 
 export function isWarning(code: string): boolean {
     return WARNINGS.has(code)

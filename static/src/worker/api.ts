@@ -297,7 +297,7 @@ export interface Core {
         vaults: { vault: Id; right: Right }[],
         days: number,
         via?: "link" | "mail",
-    ): Promise<{ url: string }>
+    ): Promise<{ url: string; written: Written }>
     revokeInvite(team: Id, hash: Id): Promise<void>
     /** Admins and owners are confirmed by hand; members and auditors by any unlocked admin's client, unasked. */
     confirmMember(team: Id, hash: Id): Promise<void>

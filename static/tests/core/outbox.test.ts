@@ -199,6 +199,15 @@ describe("the outbox", () => {
         expect([await listDrafts(shelf), await shelf.list("outbox")]).toEqual([[typed], []])
     })
 
+    it("founds one personal team: what waited is lost once another is there", async () => {
+        const another: Step = { status: 409, problem: { code: "personal_exists" } }
+        const outbox = outboxOn(new Script("lost", another))
+        await outbox.send(async () => ({ ...(await build()), path: "teams" }), again)
+        expect(outbox.isFounding).toBe(true)
+        expect(results(await outbox.flush(again))).toEqual(["lost"])
+        expect(outbox.isFounding).toBe(false)
+    })
+
     it("leaves a draft that is newer than what was sent", async () => {
         const outbox = outboxOn(new Script("lost"))
         await outbox.send(build, again)

@@ -210,11 +210,11 @@ export class World {
         const email = commitTo("email", this.emailOf(name))
         const vaults = given.map(([vault, right]) => ({ right, vault: unhex(vault) }))
         const expiry = Date.now() + 86_400_000
-        const link = await sendTeamLink(context, this.team, "invite", () => ({
+        const { link } = await sendTeamLink(context, this.team, "invite", () => ({
             body: { email: email.commitment, expiry, invite, key, role, vaults, via },
             openings: [email.opening],
         }))
-        return inviteFragment(t, link?.hash as Bytes)
+        return inviteFragment(t, link.hash)
     }
 
     /** Visit once as a new browser; keep what it kept, what the server said of the team, and the keys. */

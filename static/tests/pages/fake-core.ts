@@ -187,7 +187,7 @@ export class FakeCore implements Core {
         _vaults: { vault: Id; right: Right }[],
         days: number,
         via: "link" | "mail" = "link",
-    ): Promise<{ url: string }> {
+    ): Promise<{ url: string; written: Written }> {
         const invite = {
             hash: "a3".repeat(32),
             email,
@@ -199,7 +199,7 @@ export class FakeCore implements Core {
             waiting: false,
         }
         this.#team(team, (each) => ({ ...each, invites: [...each.invites, invite] }))
-        return { url: `https://coffret.example.net/join#${"A".repeat(86)}` }
+        return { url: `https://coffret.example.net/join#${"A".repeat(86)}`, written: "done" }
     }
     async revokeInvite(team: Id, hash: Id): Promise<void> {
         this.#team(team, (each) => ({

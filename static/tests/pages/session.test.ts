@@ -1,6 +1,8 @@
 /** Which report the page shows for a failure, where several were refused for the same reason. */
 import { beforeEach, expect, test } from "vitest"
-import { session } from "../../src/state/session.svelte.ts"
+import { Action, session } from "../../src/state/session.svelte.ts"
+import { toasts } from "../../src/state/toasts.svelte.ts"
+import { WAITS } from "../../src/words/notices.ts"
 import type { Refusal } from "../../src/worker/api.ts"
 import { bare } from "./scenes.ts"
 
@@ -44,4 +46,16 @@ test("what is refused elsewhere gets no other one's report", () => {
         ...{ refusal: "R7.open", team: null, vault: null, item: null },
     })
     expect(session.refusal?.at).toBeGreaterThanOrEqual(begun)
+})
+
+test("what is kept, and sent by itself, is told as that, and not as failed", async () => {
+    const action = new Action()
+    const run = (code: string) => action.run(() => Promise.reject({ code }))
+    expect([await run("pending"), action.kept, action.failure]).toEqual([null, true, null])
+    expect(toasts.current?.text).toBe(WAITS)
+    expect([await run("under_way"), action.kept, action.failure]).toEqual([
+        null,
+        false,
+        { code: "under_way" },
+    ])
 })

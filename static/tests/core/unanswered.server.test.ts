@@ -1,0 +1,105 @@
+/** Under test: what a person asked of a team, where the server does it and its answer is lost: once, and said as pending. */
+import { beforeAll, describe, expect, inject, it } from "vitest"
+import { Unanswered } from "../../src/core/failure.ts"
+import { Device } from "./device.ts"
+
+const url = inject("url")
+const folder = inject("folder")
+const tag = Date.now().toString(36)
+const mail = (name: string) => `${name}-unanswered-${tag}@example.test`
+
+describe("an answer that is lost", { timeout: 60_000, sequential: true }, () => {
+    const ana = new Device(url, folder)
+    const ben = new Device(url, folder)
+    let team = ""
+    let vault = ""
+
+    /** The next request of this address is carried out, or not even that, and not answered. */
+    function lose(address: RegExp, arrives = true): void {
+        ana.transport.bend = async (method, path, send) => {
+            if (method !== "POST" || !address.test(path)) return send()
+            ana.transport.bend = null
+            if (arrives) await send()
+            throw new Unanswered()
+        }
+    }
+
+    /** Kept, told as that, not to be done twice; and done by the next look. */
+    async function waits(act: () => Promise<unknown>, address = /\/links$/, arrives = true): Promise<void> {
+        lose(address, arrives)
+        await expect(act()).rejects.toMatchObject({ code: "pending" })
+        expect(ana.snapshot.pending).toBe(1)
+        await expect(act()).rejects.toMatchObject({ code: "under_way" })
+        await ana.core.syncNow()
+        expect([ana.snapshot.pending, ana.notices.at(-1)]).toEqual([0, "sent"])
+    }
+
+    const named = (name: string) => ana.team().members.find((member) => member.name === name)
+    const idOf = (name: string) => named(name)?.id as string
+    const open = () => ana.team().invites.filter(({ state }) => state === "open")
+    const fragment = (link: string) => link.split("#")[1] as string
+
+    beforeAll(async () => {
+        await Promise.all([ana.signUp(mail("ana"), "Ana"), ben.signUp(mail("ben"), "Ben")])
+        ana.notices.length = 0
+    }, 60_000)
+
+    it("makes one team, whoever presses again", async () => {
+        await waits(() => ana.core.createTeam("Acme"), /^teams$/)
+        expect(ana.snapshot.teams.filter(({ name }) => name === "Acme")).toHaveLength(1)
+        team = ana.team().id
+    })
+
+    it("makes one vault, which opens", async () => {
+        await waits(() => ana.core.createVault(team, "Servers"))
+        expect(ana.team().vaults.map(({ name, state }) => [name, state])).toEqual([["Servers", "ready"]])
+        vault = ana.team().vaults[0]?.id as string
+    })
+
+    it("leaves the link of an invitation with whoever asked for it", async () => {
+        lose(/\/links$/)
+        const made = await ana.core.invite(team, mail("ben"), "admin", [{ vault, right: "write" }], 7)
+        expect(made.written).toBe("pending")
+        const another = ana.core.invite(team, mail("ben"), "admin", [], 7)
+        await expect(another).rejects.toMatchObject({ code: "under_way" })
+        await ana.core.syncNow()
+        expect(open()).toHaveLength(1)
+        await ben.core.acceptInvite(fragment(made.url), "Ben", "hand")
+        expect(await ben.core.openInvite(fragment(made.url))).toMatchObject({ state: "waiting" })
+    })
+
+    it("lets somebody in once", async () => {
+        await ana.core.syncNow()
+        await waits(() => ana.core.confirmMember(team, open()[0]?.hash as string))
+        expect([named("Ben")?.role, named("Ben")?.rights]).toEqual(["admin", { [vault]: "write" }])
+    })
+
+    it("changes a role, a right, and takes one away", async () => {
+        await waits(() => ana.core.setRole(team, idOf("Ben"), "member"))
+        expect(named("Ben")?.role).toBe("member")
+        // This one did not even arrive: the same bytes are sent by the next look.
+        await waits(() => ana.core.grantVault(vault, idOf("Ben"), "manage"), /\/links$/, false)
+        expect(named("Ben")?.rights).toEqual({ [vault]: "manage" })
+        await waits(() => ana.core.revokeVault(vault, idOf("Ben")))
+        expect(named("Ben")?.rights).toEqual({})
+    })
+
+    it("takes an invitation back", async () => {
+        await ana.core.invite(team, mail("carl"), "member", [], 7)
+        const hash = open()[0]?.hash as string
+        await waits(() => ana.core.revokeInvite(team, hash))
+        expect(open()).toEqual([])
+    })
+
+    it("takes somebody out, once the invitation for their address is taken back", async () => {
+        await ana.core.invite(team, mail("ben"), "member", [], 7)
+        lose(/\/links$/)
+        const gone = idOf("Ben")
+        // The first of two links waits, so the second was not made: it is to be asked for again.
+        await expect(ana.core.removeMember(team, gone)).rejects.toMatchObject({ code: "under_way" })
+        await ana.core.syncNow()
+        expect([open(), named("Ben")?.present]).toEqual([[], true])
+        await waits(() => ana.core.removeMember(team, gone))
+        expect(ana.team().members.find(({ id }) => id === gone)?.present).toBe(false)
+    })
+})
