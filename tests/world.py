@@ -11,6 +11,7 @@ What is named after a link signs it, sends it and expects 201. `post` and `get` 
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 from uuid import UUID
 
@@ -161,10 +162,20 @@ class World:
     ) -> Person:
         """Invite and add a person, without their browser."""
         actor, person = actor or self.founder, self.team.person(name)
+        self.settle(person)
         invitation = self.invite(actor, vaults, email=user_of(person).email, role=role, via=via)
         self.team.add_member(actor, invitation, person)
         self.push(actor)
+        person.profile = {**person.profile, "email": invitation.email}
         return person
+
+    def settle(self, person: Person) -> None:
+        """Give an account its personal team, as the client does at the first unlock."""
+        own = copy(person)
+        own.member = os.urandom(16)
+        genesis = self.team.sign_genesis(own, kind="personal")
+        answer = self.post(person, "teams", {"link": genesis, "openings": []})
+        assert answer.status_code == 201, answer.content
 
     def remove(self, actor: Person, subject: Person) -> None:
         self.team.remove_member(actor, subject)
@@ -249,12 +260,16 @@ class World:
     def sync(
         self, person: Person, parts: list[str], cursor: dict[str, Any] | None = None
     ) -> list[Any]:
-        """What a sync brings behind the heads."""
+        """What a sync brings of this team behind the heads."""
         answer = self.poll(person, cursor, parts)
         assert answer.status_code == 200, answer.content
         heads, *found = records(answer)
         assert heads[0] == "heads", heads
-        return found
+        return [record for record in found if self._is_ours(record)]
+
+    def _is_ours(self, record: Any) -> bool:
+        """Not about somebody's personal team."""
+        return record[0] != "team" or bool(record[1]["team"] == self.team.state.id)
 
     def poll(
         self,
@@ -268,9 +283,10 @@ class World:
         return self.post(person, "sync", body, **({"If-None-Match": etag} if etag else {}))
 
     def heads(self, person: Person) -> dict[str, Any]:
-        """How far each chain is, as a sync says it."""
+        """How far this team and its vaults are, as a sync says it."""
         found: dict[str, Any] = records(self.poll(person))[0][1]
-        return found
+        ours = [team for team in found["teams"] if team["team"] == self.team.state.id]
+        return {**found, "teams": ours}
 
 
 def _as_person(member: Any) -> Any:

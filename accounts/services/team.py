@@ -15,7 +15,7 @@ from accounts.access import TeamAccess
 from accounts.conflicts import HeadMoved, LinkRefused
 from accounts.errors import AccessDenied, Invalid
 from accounts.limits import Bucket, count_try
-from accounts.models import Member, Opening, TeamLink
+from accounts.models import Member, Opening, TeamLink, User
 from accounts.team_chain import TeamState
 from accounts.team_state import Changing, team_states
 from audit.events import Action, Scope
@@ -78,7 +78,7 @@ def team_commit(
     Raises:
         AccessDenied: no such team.
         HeadMoved: the link's place is filled, or not reached.
-        LinkRefused: the fold refuses it.
+        LinkRefused: the fold refuses it; `T6.key`: it adds an account under keys of somebody else.
     """
     seq, head = team_lock(access.team_id)
     if link_stands(access.team_id, link, seq):
@@ -182,14 +182,17 @@ def profile_set(
 ) -> Appended:
     """Append a `set_profile` and store the new texts. The former ones stay.
 
-    Raises: as `team_commit`; Invalid: an opening does not open. TooMany: each of these links stays
-        in the chain that every member's client verifies.
+    Raises: as `team_commit`; Invalid: an opening does not open, or as `profile_check`. TooMany:
+        each of these links stays in the chain that every member's client verifies.
     """
     quota = [Bucket("profile", f"{access.team_id} {access.account_id}", MAX_PROFILES)]
+
+    def guard() -> None:
+        profile_check(changing.at_head(link.seq - 1, link.prev), link, openings)
+        count_try(quota)
+
     with team_states.change(access.team_id) as changing, unit_of_work():
-        state = team_commit(
-            access=access, link=link, changing=changing, guard=lambda: count_try(quota)
-        )
+        state = team_commit(access=access, link=link, changing=changing, guard=guard)
         if state is not None:
             openings_store(
                 team_id=access.team_id,
@@ -199,6 +202,30 @@ def profile_set(
             )
             link_record(access, link, Action.TEAM_PROFILE_SET, access.member_id)
     return Appended(link.seq, link.hash, again=state is None)
+
+
+def profile_check(state: TeamState, link: ParsedLink, openings: Sequence[OpeningText]) -> None:
+    """Refuse an address that is not the account's.
+
+    It tells people apart, and by it open invitations are found when a member is removed; so nobody
+    chooses it. The same commitment as before needs no opening.
+
+    Args:
+        state: the fold before the link.
+        link: a `set_profile`.
+        openings: that come with it.
+
+    Raises:
+        Invalid.
+    """
+    signer, committed = state.members.get(link.actor), link.body["profile"]["email"]
+    if signer is None or signer.profile["email"] == committed:
+        return  # who is no member, the fold refuses
+    texts = [opening for opening in openings if opening.kind == "email"]
+    own = User.objects.filter(pk=UUID(bytes=signer.account)).values_list("email", flat=True)
+    if not texts or texts[0].text != own.first():
+        raise Invalid("The e-mail address in a profile is the account's own.")
+    opening_check(texts[0], committed)
 
 
 def role_set(*, access: TeamAccess, link: ParsedLink) -> Appended:
@@ -268,7 +295,9 @@ def _append(team_id: UUID, link: ParsedLink) -> None:
 def _project(team_id: UUID, link: ParsedLink, state: TeamState) -> None:
     """Write the member that a link is about as the fold has it now."""
     if link.accept is not None:
-        _insert_member(team_id, state, link.accept.member)
+        joined = state.members[link.accept.member]
+        account_keys_check(UUID(bytes=joined.account), joined.fp)
+        _insert_member(team_id, state, joined.id)
         return
     subject = link.body.get("member")
     if subject is None:
@@ -277,6 +306,27 @@ def _project(team_id: UUID, link: ParsedLink, state: TeamState) -> None:
     Member.objects.filter(team_id=team_id, member_id=subject).update(
         role=folded.role, verified=folded.verified, left_seq=folded.left, touched_seq=link.seq
     )
+
+
+def account_keys_check(account_id: UUID, fp: bytes) -> None:
+    """Refuse to take an account in under keys that are not its own.
+
+    The id of an account stands in every chain that it is in, so whoever has read one could name it
+    in an acceptance of their own making. What an account's keys are, it says itself: by the genesis
+    of its personal team, which only it can post. They stay the same in version 1.
+
+    Args:
+        account_id: as an acceptance names it.
+        fp: fingerprint of the keys of that acceptance.
+
+    Raises:
+        LinkRefused: `T6.key`, also if the account has no personal team or is not there.
+    """
+    own = Member.objects.filter(
+        account_id=account_id, team__personal_of=account_id, fp=fp, left_seq__isnull=True
+    )
+    if not own.exists():
+        raise LinkRefused("T6.key")
 
 
 def _insert_member(team_id: UUID, state: TeamState, member_id: bytes) -> None:

@@ -15,7 +15,13 @@ from accounts.conflicts import LinkRefused
 from accounts.errors import AccessDenied, Forbidden, Gone
 from accounts.limits import Bucket, count_try
 from accounts.models import Opening, TeamLink, User
-from accounts.services.team import OpeningText, opening_check, team_lock, team_stir
+from accounts.services.team import (
+    OpeningText,
+    account_keys_check,
+    opening_check,
+    team_lock,
+    team_stir,
+)
 from accounts.team_chain import Invite as FoldedInvite
 from accounts.team_chain import TeamState
 from accounts.team_chain.step import need
@@ -112,7 +118,8 @@ def invite_accept(
     Raises:
         TooMany, AccessDenied, KmsUnavailable, InviteClosed: as `invite_open`.
         InviteOtherEmail: the account's address is not the invited one.
-        LinkRefused: an `add_member` with this acceptance would be refused.
+        LinkRefused: an `add_member` with this acceptance would be refused; `T6.key`: its keys are
+            not those of the account's personal team, or there is none yet.
         Invalid: the name does not open its commitment.
     """
     _count("accept", user, invite, [Bucket("accept", str(user.pk), MAX_ACCEPTED)])
@@ -132,6 +139,7 @@ def invite_accept(
         need(verify_signature(parsed.identity, said, by_identity), "T10.sig_identity")
     except Refused as verdict:
         raise LinkRefused(verdict.refusal) from None
+    account_keys_check(user.pk, fingerprint(parsed.identity, parsed.box))
     opening_check(name, parsed.profile["name"])
     row_values = {
         "team_id": row.team_id,

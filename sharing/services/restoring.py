@@ -29,6 +29,7 @@ from accounts.services.team import (
     OpeningText,
     link_record_restored,
     openings_store,
+    profile_check,
     team_commit,
 )
 from accounts.signup import valid_email
@@ -101,7 +102,8 @@ def team_link_restore(*, access: TeamAccess, link: ParsedLink, companions: Compa
         as `team_commit`; HeadMoved also for a vault whose cut head is not reached.
         Invalid: a companion does not fit, or the account that it adds is not in the backup.
         Taken: a row that it makes is there already. KmsUnavailable: nothing was written.
-        LinkRefused: `T10.expired` also by this server's clock, a month late.
+        LinkRefused: `T10.expired` also by this server's clock, a month late; `T6.key` also while
+            the account that it adds has not given its own personal team back.
         TooMany: this account has given back much of this kind. Held: a rotation has to wait.
     """
     if link.accept is not None and not _has_account(link.accept):
@@ -117,7 +119,7 @@ def team_link_restore(*, access: TeamAccess, link: ParsedLink, companions: Compa
                 access=signer,
                 link=link,
                 changing=changing,
-                guard=lambda: _guard(access, link, changing),
+                guard=lambda: _guard(access, link, changing, companions.openings),
             )
             if state is not None:
                 _store_openings(access.team_id, link, companions.openings)
@@ -161,12 +163,16 @@ def _now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def _guard(access: TeamAccess, link: ParsedLink, changing: Changing) -> None:
+def _guard(
+    access: TeamAccess, link: ParsedLink, changing: Changing, openings: Sequence[OpeningText]
+) -> None:
     """What the link's own door asks under the lock of the team's row.
 
     Raises:
-        HeadMoved, Held, LinkRefused, TooMany.
+        HeadMoved, Held, Invalid, LinkRefused, TooMany.
     """
+    if link.type == "set_profile":
+        profile_check(changing.at_head(link.seq - 1, link.prev), link, openings)
     if link.accept is not None:
         _check_clock(changing.at_head(link.seq - 1, link.prev), link.accept)
     if "cut" in link.body:

@@ -231,7 +231,7 @@ def test_ids_of_another_team_reach_nothing(ana: Person, ids: dict[str, UUID]) ->
     team = f"/api/v1/teams/{ids['team_id']}"
     report = {"vault": theirs, "epoch": 1, "from": other.founder.fp}
     grant = cbor.loads(other.team.grant(other.founder, theirs, other.founder))
-    committed = {"profile": {"email": bytes(32), "name": bytes(32)}}
+    committed = {"profile": {**other.founder.profile, "name": bytes(32)}}
     profile = other.team.sign(other.founder, "set_profile", committed)
     purge = other.team.sign_change(other.founder, theirs, {other.item(): (1, None)})
     bodies = {

@@ -93,7 +93,7 @@ class Case:
 
 
 def _links_body(house: House) -> dict[str, Any]:
-    profile = {"email": bytes(32), "name": os.urandom(32)}
+    profile = {**house.plain.profile, "name": os.urandom(32)}
     signed = house.world.team.sign(house.plain, "set_profile", {"profile": profile})
     return house.world.link_body(signed)
 

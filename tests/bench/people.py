@@ -83,6 +83,7 @@ class BenchWorld(World):
         person = self.team.person(f"person {account.hex()}")
         person.account = account
         self.clients[account] = Session(client)
+        self.settle(person)
         return self.invite(self.founder, vaults, email=email, role=role), person
 
     def add(self, invitation: Invitation, person: Person) -> None:

@@ -27,7 +27,9 @@ def world() -> World:
 
 @pytest.fixture
 def ana(world: World) -> Person:
-    return world.team.person("ana")
+    ana = world.team.person("ana")
+    world.settle(ana)
+    return ana
 
 
 @pytest.fixture
@@ -174,6 +176,16 @@ def test_an_acceptance_waits_for_an_admin_and_becomes_a_member(
     name = Opening.objects.get(kind="name", member_id=ana.member)
     assert name.text == "Ana"
     assert Opening.objects.get(kind="email").member_id == ana.member
+
+
+def test_an_acceptance_is_under_the_accounts_own_keys(
+    world: World, ana: Person, invitation: Invitation
+) -> None:
+    other = world.team.person("another keyring")
+    other.account = ana.account
+    answer = world.post(ana, "invites/accept", acceptance(world, invitation, other))
+    assert (answer.status_code, answer.json()["refusal"]) == (422, "T6.key")
+    assert not Acceptance.objects.exists()
 
 
 def test_the_latest_acceptance_counts(world: World, ana: Person, invitation: Invitation) -> None:

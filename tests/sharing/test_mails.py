@@ -28,7 +28,9 @@ def world() -> World:
 
 @pytest.fixture
 def ana(world: World) -> Person:
-    return world.team.person("ana")
+    ana = world.team.person("ana")
+    world.settle(ana)
+    return ana
 
 
 class Letters:

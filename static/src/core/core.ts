@@ -278,6 +278,8 @@ export class CoffretCore implements Core {
     }
 
     async acceptInvite(fragment: string, name: string, came: "hand" | "mail"): Promise<void> {
+        // The server knows by the personal team whose keys an acceptance names: it has to stand first.
+        await this.syncNow()
         await acceptInvite(this.#context(), fragment, name, came)
     }
 

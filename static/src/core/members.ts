@@ -301,15 +301,18 @@ export async function removeMember(context: Context, teamIdHex: string, member: 
     await definite(sent)
 }
 
-/** None for myself: whoever leaves may have been asked to come back. */
-function openInvitesOf(team: TeamBook, member: string): Invite[] {
+/** Those that a removal takes back. None for myself: whoever leaves may have been asked to come back. */
+export function openInvitesOf(team: TeamBook, member: string): Invite[] {
     const { me, state } = team
     const found = state.presentAt(member)
     if (found === undefined || found.id === me?.id) return []
-    const address = team.textOf(found.profile.email)
-    return [...state.invites.values()].filter(
-        (invite) => invite.state === "open" && address !== null && team.textOf(invite.email) === address,
-    )
+    // The address that an administrator wrote counts, whatever the member's own profile says by now.
+    const invited = state.invites.get(found.invite ?? "")?.email ?? found.profile.email
+    const addresses = [found.profile.email, invited].map((commitment) => team.textOf(commitment))
+    return [...state.invites.values()].filter(({ email, state: standing }) => {
+        const address = team.textOf(email)
+        return standing === "open" && address !== null && addresses.includes(address)
+    })
 }
 
 export async function setRole(
