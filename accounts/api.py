@@ -97,9 +97,9 @@ class SessionView(OpenView):
             }
         )
 
-    @extend_schema(responses={204: None, **problems(body=False, public=True)})
+    @extend_schema(responses={204: None, **problems(body=False)})
     def delete(self, _request: Request) -> Response:
-        """Sign out."""
+        """Sign out. Fails only in a session that is not that of the account which is named."""
         login.sign_out(self.http())
         return Response(status=204)
 

@@ -1,4 +1,9 @@
-"""Who asks: the session's account. CSRF is checked on every unsafe request, anonymous ones too."""
+"""Who asks: the session's account. CSRF is checked on every unsafe request, anonymous ones too.
+
+Two people may share a browser, one after the other. The cookie is then the later one's, while a tab
+of the former may still be open, or wake. So a tab whose account is known names it with each request
+(`X-Coffret-Account`, its id in hex), and in a session of anybody else that request is nobody's.
+"""
 
 from typing import Any, Final
 from uuid import UUID
@@ -17,6 +22,7 @@ from accounts.errors import Forbidden
 from accounts.models import User
 from accounts.rows import Rows
 
+ACCOUNT_HEADER: Final = "X-Coffret-Account"
 _ACTIVE: Final = Rows(User, "t.id = %s AND t.is_active")
 
 
@@ -53,7 +59,13 @@ def _account_of(request: HttpRequest) -> User | AnonymousUser:
     ):
         session.flush()
         return AnonymousUser()
-    return account
+    return AnonymousUser() if is_from_another(request, account) else account
+
+
+def is_from_another(request: HttpRequest, account: User | None) -> bool:
+    """Say whether the request names another account than this one, the session's."""
+    named = request.headers.get(ACCOUNT_HEADER)
+    return named is not None and (account is None or named != account.pk.hex)
 
 
 class CsrfRefused(Forbidden):

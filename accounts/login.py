@@ -20,9 +20,10 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
+from accounts.authentication import is_from_another
 from accounts.codes import code_fits
 from accounts.device import known_device
-from accounts.errors import Gone, Invalid
+from accounts.errors import Gone, Invalid, Unauthenticated
 from accounts.kek import OpenedKek
 from accounts.limits import Bucket, count_try, give_back, guess_buckets
 from accounts.models import Deployment, OpaqueRecord, User, normalise_email
@@ -159,8 +160,14 @@ def signed_in(request: HttpRequest, *, is_new: bool = False) -> User | None:
 
 
 def sign_out(request: HttpRequest) -> None:
-    """End the session, or the sign-in that waits in it."""
+    """End the session, or the sign-in that waits in it.
+
+    Raises:
+        Unauthenticated: a tab of another account asks, whose session is over already.
+    """
     user = request.user
+    if is_from_another(request, user if isinstance(user, User) else None):
+        raise Unauthenticated
     logout(request)
     if isinstance(user, User):
         with unit_of_work():

@@ -281,7 +281,9 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": (
         "The API between the browser client and the server. Bodies and answers are JSON or CBOR, "
         "by Content-Type and Accept. Every request that is no GET needs the header X-CSRFToken "
-        "with the token that GET session gives, and a Content-Length. Errors are "
+        "with the token that GET session gives, and a Content-Length. A client that knows whose "
+        "it is says so in X-Coffret-Account, the account's id in hex: in a session of anybody "
+        "else the request is then answered as if nobody were signed in. Errors are "
         "application/problem+json, in either case: read `code`, titles may change. Any address may "
         "answer 405 method_not_allowed, 413 too_large, and 500 server_error if the server failed. "
         "In the examples the sizes are right and the bytes made up."

@@ -35,10 +35,14 @@ class DjangoApi:
         self.client = Client(enforce_csrf_checks=True, REMOTE_ADDR=address)
         if cookies is not None:
             self.client.cookies = cookies
+        # Whose requests it says they are, in hex; as a tab does that knows its account.
+        self.named: str | None = None
         self.csrf = self("GET", "session").body["csrf"]
 
     def __call__(self, method: str, path: str, body: Any = None) -> Answer:
         headers = {"accept": "application/cbor"}
+        if self.named is not None:
+            headers["x-coffret-account"] = self.named
         if method != "GET":
             headers["x-csrftoken"] = self.csrf
         response = self.client.generic(

@@ -212,9 +212,16 @@ export class Accounts {
         me.cred = cred
     }
 
-    async signOut(): Promise<void> {
+    /** False if the session here is over already, or another account's, which goes on. */
+    async signOut(): Promise<boolean> {
         this.forget()
-        this.#server.takeToken(await this.#server.call("DELETE", "session"))
+        try {
+            this.#server.takeToken(await this.#server.call("DELETE", "session"))
+            return true
+        } catch (error) {
+            if (error instanceof CoreFailure && error.code === "not_signed_in") return false
+            throw error
+        }
     }
 
     /** Drop what a half-done sign-up or login left. */

@@ -43,7 +43,7 @@ import type { Store } from "./store.ts"
 import type { Transport } from "./transport.ts"
 import { Server } from "./transport.ts"
 import { View } from "./view.ts"
-import { asText } from "./wire.ts"
+import { asBytes, asText } from "./wire.ts"
 import { importItems, purgeItem, rotateVault, saveItem, setTrash } from "./write.ts"
 
 const LOCK_GRACE = 2_000 // ms
@@ -55,9 +55,9 @@ interface Made {
     isKitSaved: boolean
 }
 
-/** What other tabs of this browser say: somebody wrote, locked or signed out. */
+/** What other tabs of this browser say: somebody wrote, locked, signed in or signed out. */
 export interface Channel {
-    post(message: "written" | "locked" | "signed_out"): void
+    post(message: "written" | "locked" | "signed_in" | "signed_out"): void
     listen(heard: (message: unknown) => void): void
 }
 
@@ -132,6 +132,7 @@ export class CoffretCore implements Core {
         const isSignedIn = session["state"] === "signed_in"
         this.#email = isSignedIn ? asText(session["email"]) : null
         const left = session["stage"] === "signup_code" ? "sign_up" : null
+        this.#server.belongTo(isSignedIn ? asBytes(session["account"], 16) : null)
         this.#enter(isSignedIn ? "locked" : "anonymous", left)
         // Ahead of the first password; a failure shows when it is needed.
         warmOpaque().catch(() => undefined)
@@ -203,6 +204,7 @@ export class CoffretCore implements Core {
         if (isUnnamed) await this.#nameNew(session)
         if (made?.isKitSaved) await this.#tellKitSaved(session).catch(() => undefined)
         this.#opened()
+        this.#around.channel.post("signed_in")
     }
 
     async unlock(password: string): Promise<void> {
@@ -226,10 +228,13 @@ export class CoffretCore implements Core {
 
     async signOut(): Promise<void> {
         await this.#close()
-        this.#email = null
-        await this.#accounts.signOut()
-        this.#around.channel.post("signed_out")
-        this.#enter("anonymous")
+        const isEnded = await this.#accounts.signOut().catch((error: unknown) => {
+            // Signed in as before, and the keys are gone already.
+            this.#enter("locked")
+            throw error
+        })
+        if (isEnded) this.#around.channel.post("signed_out")
+        this.#leave()
     }
 
     async changePassword(current: string, next: string): Promise<void> {
@@ -437,6 +442,7 @@ export class CoffretCore implements Core {
         mark("keys_open")
         await this.#close()
         this.#email = me.email
+        this.#server.belongTo(me.account)
         this.#view.reset()
         const session = await Session.open(
             {
@@ -510,19 +516,33 @@ export class CoffretCore implements Core {
     }
 
     async #ended(): Promise<void> {
-        await this.#close()
-        this.#email = null
+        await this.#close(true)
         this.#view.notice("session_ended")
+        this.#leave()
+    }
+
+    /** The page is nobody's again. */
+    #leave(): void {
+        this.#email = null
+        this.#server.belongTo(null)
         this.#enter("anonymous")
     }
 
-    async #close(): Promise<void> {
+    /** Somebody signed in in another tab. If that was another person, the session of this tab is over. */
+    async #askWhose(): Promise<void> {
+        const isOpen = this.#phase === "open" && this.#session !== null
+        if (!isOpen && this.#phase !== "locked") return
+        const session = await this.#accounts.session().catch(() => null)
+        if (session !== null && session["state"] !== "signed_in") await this.#ended()
+    }
+
+    async #close(isOver = false): Promise<void> {
         const session = this.#session
         this.#session = null
         this.#idle.cancel()
         this.#view.progressNow = null
         if (session === null) return
-        await session.close()
+        await session.close(isOver)
         this.#view.reset()
     }
 
@@ -555,6 +575,7 @@ export class CoffretCore implements Core {
     #heard(message: unknown): void {
         if (message === "written") void this.#session?.look()
         if (message === "locked") this.#lockSoon()
+        if (message === "signed_in") void this.#askWhose()
         // Whose account was most likely made is not signed in, and still has to be shown the kit.
         const isOut = this.#phase === "anonymous" || this.#stage === "unheard"
         if (message === "signed_out" && !isOut) void this.#ended()

@@ -71,6 +71,8 @@ export class Session {
     readonly #founding = new Mutex()
     #isVisible = true
     #isClosed = false
+    /** The server's session is over: nothing is sent any more, and what can be kept is kept here. */
+    #isOver = false
     #cancelPoll: () => void = () => undefined
     #cancelSave: (() => void) | null = null
     #uploadedAt = 0
@@ -84,7 +86,7 @@ export class Session {
     private constructor(parts: Parts, me: Me, bundle: Bundle) {
         const { clock, view, origin } = parts
         const isClosed = (): boolean => this.#isClosed
-        const server = parts.server.whileOpen(isClosed)
+        const server = parts.server.whileOpen(() => this.#isClosed || this.#isOver, me.account)
         const store = whileOpen(parts.store, isClosed)
         const books = new Books(() => clock.now())
         const pins = new PinBook(server, store, me, verdictsOf(books))
@@ -345,8 +347,13 @@ export class Session {
         this.context.view.changed()
     }
 
-    /** Stop, keep what can be kept, and overwrite the keys. */
-    async close(): Promise<void> {
+    /**
+     * Stop, keep what can be kept, and overwrite the keys.
+     *
+     * @param isOver - the server's session is over; the next one in this browser may be somebody else's.
+     */
+    async close(isOver: boolean): Promise<void> {
+        this.#isOver = isOver
         this.#cancelPoll()
         this.#cancelSave?.()
         await this.#saveNow()

@@ -1,6 +1,7 @@
 /** Requests to the server: bytes in, bytes out, CBOR around it. Knows nothing of what they mean. */
 import { decodeFirst } from "cborg"
 import type { Bytes } from "../crypto/bytes.ts"
+import { hex } from "../crypto/bytes.ts"
 import type { Value } from "../crypto/cbor.ts"
 import { encode } from "../crypto/cbor.ts"
 import { CoreFailure, OWN_CODES, Unanswered } from "./failure.ts"
@@ -76,17 +77,27 @@ const LOOSE = {
 export class Server {
     readonly #transport: Transport
     readonly #token: { csrf: string }
+    #account: Bytes | null
 
-    constructor(transport: Transport, token = { csrf: "" }) {
+    constructor(transport: Transport, token = { csrf: "" }, account: Bytes | null = null) {
         this.#transport = transport
         this.#token = token
+        this.#account = account
+    }
+
+    /**
+     * Name the account with every request from here on; null if it is nobody's. The cookie is the browser's, and somebody
+     * else may have signed in with it since: the server answers `not_signed_in` then, and does nothing.
+     */
+    belongTo(account: Bytes | null): void {
+        this.#account = account
     }
 
     /**
      * The same server for one unlocked account. Once `isClosed`, nothing is sent: what is under way at the lock may
      * by then have been sealed with a key that is overwritten.
      */
-    whileOpen(isClosed: () => boolean): Server {
+    whileOpen(isClosed: () => boolean, account: Bytes): Server {
         const transport = this.#transport
         const gate: Transport = {
             async request(...args) {
@@ -97,7 +108,7 @@ export class Server {
                 return response
             },
         }
-        return new Server(gate, this.#token)
+        return new Server(gate, this.#token, account)
     }
 
     /** Take the token from an answer that carries one; it changes at sign-in. */
@@ -149,6 +160,7 @@ export class Server {
         const headers: Record<string, string> = { accept: CBOR, ...extra }
         if (body !== null) headers["content-type"] = CBOR
         if (method !== "GET") headers["x-csrftoken"] = this.#token.csrf
+        if (this.#account !== null) headers["x-coffret-account"] = hex(this.#account)
         return this.#transport.request(method, path, body, headers)
     }
 }

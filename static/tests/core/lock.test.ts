@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest"
 import { MemoryStore, whileOpen } from "../../src/core/store.ts"
 import type { Transport } from "../../src/core/transport.ts"
 import { Server } from "../../src/core/transport.ts"
+import { random } from "../../src/crypto/bytes.ts"
 import { encode } from "../../src/crypto/cbor.ts"
 
 describe("once an account is locked", () => {
@@ -17,7 +18,7 @@ describe("once an account is locked", () => {
         }
         let closed = false
         const whole = new Server(transport)
-        const mine = whole.whileOpen(() => closed)
+        const mine = whole.whileOpen(() => closed, random(16))
         await mine.call("GET", "one")
         closed = true
         await expect(mine.call("POST", "two", {})).rejects.toMatchObject({ code: "locked" })

@@ -166,7 +166,7 @@ export class Twin {
     async close(lie: Lie | null = null): Promise<MemoryStore> {
         this.transport.lie = lie
         this.#deks = this.deks.map((dek) => new Dek(dek.expose()))
-        await this.session.close()
+        await this.session.close(false)
         return this.store
     }
 }
