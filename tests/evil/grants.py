@@ -5,6 +5,8 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from tests.chains import Person
+from tests.evil.leaks import written
 from tests.evil.scene import Scene
 from tests.evil.sync import Record, other_team
 from tests.evil.team import Team
@@ -30,6 +32,28 @@ def grant_told(vault: bytes, other: bytes) -> Callable[[Record], None]:
                 row.update(replaced)
 
     return change
+
+
+def gives_a_key(scene: Scene, team: Team) -> Person:
+    """Somebody waits for the vault's key, and the victim's browser gives it: the flow works."""
+    dave = team.join(team.newcomer("dave"), {team.vault: "read"}, with_keys=False)
+    scene.victim.look()
+    scene.waits_for(lambda: dave.fp in scene.sealed_to(team))
+    team.report(dave, team.victim, team.vault)
+    return dave
+
+
+def refuses_recipient(scene: Scene, team: Team, *holders: Person) -> None:
+    """The server goes on naming somebody who may not have the key: nobody new is given it."""
+    since = len(scene.liar.sent)
+    # It may be in a link that is on its way: only what is named twice is refused.
+    scene.rounds(2)
+    scene.victim.expect_refusal("R1.recipient")
+    scene.rounds(2)
+    # Holders of the fold may be given the key, again too; nobody else, and no link is made.
+    assert scene.sealed_to(team) <= {person.fp for person in (team.founder, team.victim, *holders)}
+    assert set(written(scene.liar.sent[since:], team.path)) <= {f"{team.path}grants"}
+    scene.no_leak(team)
 
 
 def refuses_grant(scene: Scene, refusal: str, forge: Forge) -> None:

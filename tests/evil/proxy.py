@@ -119,8 +119,8 @@ def replayed(answer: Answer) -> Bend:
     return lambda _sent, _ask: answer
 
 
-def delayed(seconds: float) -> Bend:
-    """Tell the truth, late."""
+def delayed(seconds: float) -> Callable[[Sent, Ask], Answer]:
+    """Tell what is true when it is asked, late."""
 
     def bend(_sent: Sent, ask: Ask) -> Answer:
         answer = ask()

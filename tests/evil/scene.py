@@ -4,14 +4,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
-from uuid import UUID
 
 from playwright.sync_api import Browser, BrowserContext
 
 from tests.bench.people import Session
 from tests.e2e.person import SLOW
-from tests.e2e.thief import Thief
-from tests.evil.leaks import leaked, written
+from tests.e2e.thief import Thief, kit_code
+from tests.evil.leaks import LEAST, leaked, written
 from tests.evil.proxy import Lie, LyingServer
 from tests.evil.sync import Change, more_team_links, more_vault_links, telling
 from tests.evil.team import Cast, Keys, Sealed, Team, second_device
@@ -36,10 +35,10 @@ class Scene:
         """The keys that the browser made, by the kit that its person noted."""
         thief = Thief(self.product)
         with closing(thief.database):
-            ring = thief.keyring(self.victim)
-            (row,) = thief.rows("SELECT id FROM accounts_user WHERE email = %s", self.victim.email)
-        account: UUID = row["id"]
-        return Keys(account.bytes, self.victim.email, ring["identity"], ring["box"])
+            ring, amk = thief.keyring(self.victim), thief.amk(self.victim)
+            account = thief.account(self.victim)
+        seeds = (ring["identity"], ring["box"])
+        return Keys(account.bytes, self.victim.email, *seeds, amk, kit_code(self.victim))
 
     # A team of one's own for each case.
 
@@ -105,13 +104,22 @@ class Scene:
 
     def no_leak(self, team: Team) -> None:
         """No text and no key left the browser since the case began."""
-        secrets = team.secrets() | {
+        found = leaked(self.liar.sent[self.begun :], self.secrets(team))
+        assert found == [], found
+
+    def secrets(self, team: Team) -> dict[str, bytes]:
+        """What must never leave the browser: the team's, the person's own, and what they typed."""
+        typed = {f"typed “{text}”": text.encode() for text in self.victim.typed}
+        return {
+            **team.secrets(),
+            **{name: text for name, text in typed.items() if len(text) >= LEAST},
             "password": self.victim.password.encode(),
             "identity": self.keys.identity,
             "box key": self.keys.box,
+            "AMK": self.keys.amk,
+            "kit": self.keys.kit,
+            "kit as printed": self.victim.kit.encode(),
         }
-        found = leaked(self.liar.sent[self.begun :], secrets)
-        assert found == [], found
 
     def sealed_to(self, team: Team) -> set[bytes]:
         """Whom the victim's browser sealed the team's keys to, in this case, by fingerprint."""
@@ -147,6 +155,7 @@ class Scene:
         assert self.liar.failures == []
         if catch_up:
             team.catch_up()
+            self.no_leak(team)  # nor of the keys that the browser drew, which are known now
         assert team.server_heads() == team.own_heads()
         self.victim.relock()
         self.victim.expect_no_refusal()
@@ -154,8 +163,8 @@ class Scene:
 
     def leaves(self, team: Team) -> None:
         """End a team whose own history keeps something that is refused at every visit."""
-        self.no_leak(team)
         team.catch_up()
+        self.no_leak(team)
         assert team.server_heads() == team.own_heads()
         team.remove(team.founder, team.victim)
         self.rounds(1)

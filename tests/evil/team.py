@@ -47,6 +47,8 @@ class Keys:
     email: str
     identity: bytes  # seed
     box: bytes  # secret
+    amk: bytes
+    kit: bytes  # the code of the recovery kit
 
 
 class Content(NamedTuple):

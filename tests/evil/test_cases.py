@@ -5,7 +5,10 @@ real. What only a later feature can do (recovery by peers, a custodian) is shown
 version refuses; what is the server's own affair (F14), by the answers that it would give.
 """
 
+import base64
 import re
+
+import pytest
 
 from tests.evil import test_account, test_items, test_keys, test_t, test_teams, test_written
 from tests.evil.leaks import leaked, written
@@ -16,6 +19,7 @@ from tests.evil.scene import Scene
 R = range(1, 24)
 T = range(1, 18)
 F = (*range(1, 5), *range(6, 17), 19, 20, *range(24, 37))
+SEND = "(body) => fetch('/api/v1/session', { method: 'POST', body })"
 FILES = (test_account, test_items, test_keys, test_t, test_teams, test_written)
 
 
@@ -49,4 +53,25 @@ def test_the_search_for_leaks_finds_what_an_honest_write_sends(scene: Scene) -> 
         "nothing that was sent": b"this was never sent",
     }
     assert leaked(sent, planted) == list(planted)[:-1]
+    team.catch_up()
     scene.no_leak(team)
+
+
+def test_what_a_careless_page_would_send_is_noticed(scene: Scene) -> None:
+    """Each secret of the browser, one of them at a time, in the body of an honest request."""
+    team = scene.team()
+    title = f"A title in clear {team.number}"
+    scene.victim.writes(team.vault, title, "a note in clear")
+    team.catch_up()
+    scene.no_leak(team)
+    secrets = scene.secrets(team)
+    assert {f"typed “{title}”", "typed “a note in clear”", "AMK", "kit"} <= set(secrets)
+    noticed = []
+    for secret in secrets.values():
+        scene.begun = len(scene.liar.sent)
+        scene.victim.page.evaluate(SEND, base64.b64encode(b"x" + secret).decode())
+        noticed += [leaked(scene.liar.sent[scene.begun :], secrets)]
+    # What is part of something else is noticed with it.
+    assert [name for name, found in zip(secrets, noticed, strict=True) if name not in found] == []
+    with pytest.raises(AssertionError):
+        scene.no_leak(team)

@@ -1,7 +1,8 @@
-"""What the client refuses in chains and grants: T1-T17, one lie each in a real browser.
+"""What the client refuses in chains and grants: T1-T17 and faults of form, one lie each.
 
-The liar has a colleague's or an owner's help wherever it needs a signature: the links it tells are
-signed by real keys of the team, and the real server would take none of them.
+Each is told to a real browser. The liar has a colleague's or an owner's help wherever it needs a
+signature: the links it tells are signed by real keys of the team, and the real server would take
+none of them.
 """
 
 import os
@@ -12,13 +13,18 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.chains import Person
-from tests.evil.grants import refuses_grant
-from tests.evil.proxy import Answer, Ask, Sent
+from tests.e2e.person import SLOW
+from tests.evil.grants import gives_a_key, refuses_grant
+from tests.evil.proxy import ITEM, Answer, Ask, Bend, Sent, delayed, replayed
 from tests.evil.scene import Scene
 from tests.evil.sync import Record, Tale, other_team
 from tests.evil.team import Content, Team
+from vaults.crypto import cbor
 from vaults.crypto.keys import Dek
 
+LATE = 4  # seconds in which a note is written and sent
+# The order of the group of Ed25519.
+ORDER = 2**252 + 27742317777372353535851937790883648493
 PAST = ("Date", "Sat, 01 Jan 2000 00:00:00 GMT")
 
 
@@ -82,11 +88,8 @@ def test_T4_older_head_or_another_history(scene: Scene, refusal: str, head: dict
 def test_T4_another_history_while_a_colleague_waits_for_a_key(scene: Scene) -> None:
     """A manager's browser gives keys unasked, so silence of any other proves little."""
     team = scene.team(right="manage")
-    dave, erin = (team.newcomer(name) for name in ("dave", "erin"))
-    team.join(dave, {team.vault: "read"}, with_keys=False)
-    scene.victim.look()
-    scene.waits_for(lambda: dave.fp in scene.sealed_to(team))
-    team.report(dave, team.victim, team.vault)
+    gives_a_key(scene, team)
+    erin = team.newcomer("erin")
 
     def change(tale: Tale) -> None:
         head = tale.vault_head(team.vault)
@@ -100,6 +103,56 @@ def test_T4_another_history_while_a_colleague_waits_for_a_key(scene: Scene) -> N
         scene.silent(team, since)
     scene.recovers(team)
     scene.waits_for(lambda: erin.fp in scene.sealed_to(team))
+
+
+def _late(kept: list[Answer]) -> Bend:
+    """Tell what is true when it is asked, late, and keep it."""
+
+    def bend(sent: Sent, ask: Ask) -> Answer:
+        kept.append(delayed(LATE)(sent, ask))
+        return kept[-1]
+
+    return bend
+
+
+def test_T4_true_answers_out_of_order(scene: Scene) -> None:
+    """What was asked first is answered last: it takes nothing's place on the page."""
+    team = scene.team()
+    slow, quick = (f"{name} {team.number}" for name in ("Slow boat", "Quick boat"))
+    for title in (slow, quick):
+        team.write_items(team.vault, title, note=f"about the {title}")
+    scene.victim.sees(team.vault, slow, quick)
+    page, kept = scene.victim.page, list[Answer]()
+    with scene.liar.lying("GET", ITEM, _late(kept), times=1):
+        scene.victim.open_item(slow)
+        scene.victim.open_item(quick)
+        expect(page.get_by_text(f"about the {quick}")).to_be_visible(timeout=SLOW)
+        assert kept == [], "the first answer is still to come"
+        scene.waits_for(lambda: len(kept) == 1)
+        scene.rounds(1)
+        expect(page.get_by_text(f"about the {quick}")).to_be_visible()
+        expect(page.get_by_text(f"about the {slow}")).to_have_count(0)
+    scene.recovers(team)
+
+
+def test_T4_a_true_answer_late_and_again(scene: Scene) -> None:
+    """Late, it is no lie, though a note is written meanwhile. Told again after that, it is one."""
+    team = scene.team()
+    scene.honest(team)
+    kept: list[Answer] = []
+    with scene.liar.lying("POST", "sync", _late(kept), times=1) as lie:
+        scene.victim.look()
+        scene.waits_for(lambda: lie.told == 1)
+        scene.victim.writes(team.vault, f"Meanwhile {team.number}")
+        scene.waits_for(lambda: len(kept) == 1)
+        scene.rounds(2)
+        scene.victim.expect_no_refusal()
+        scene.victim.sees(team.vault, f"Meanwhile {team.number}")
+    team.catch_up()
+    scene.honest(team, "After it")
+    with scene.liar.lying("POST", "sync", replayed(kept[0])):
+        scene.refuses(team, "T4.older")
+    scene.recovers(team)
 
 
 def test_T5_a_link_of_another_team(scene: Scene) -> None:
@@ -282,4 +335,44 @@ def test_T17_no_clock_decides(scene: Scene) -> None:
 
     with scene.liar.lying(".*", ".*", in_the_past), scene.forged(team, late):
         scene.refuses(team, "T10.expired")
+    scene.recovers(team)
+
+
+def _longer_scalar(signed: bytes) -> bytes:
+    """The signature's scalar plus the order of the group: it would verify, were it let in."""
+    link = cbor.loads(signed)
+    sig = link["sigs"][0]["sig"]
+    scalar = (int.from_bytes(sig[32:], "little") + ORDER).to_bytes(32, "little")
+    link["sigs"][0]["sig"] = sig[:32] + scalar
+    return cbor.dumps(link)
+
+
+def _trailing(signed: bytes) -> bytes:
+    return signed + b"\0"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "fault"),
+    [("T1.cbor", _trailing), ("T1.sig", _longer_scalar)],
+    ids=["trailing byte", "S + L"],
+)
+def test_F9_faults_of_encoding_and_signature(
+    scene: Scene, refusal: str, fault: Callable[[bytes], bytes]
+) -> None:
+    team = scene.team()
+    scene.honest(team)
+    profile = {"profile": {"email": os.urandom(32), "name": os.urandom(32)}}
+    with scene.forged(team, fault(team.team.sign(team.founder, "set_profile", profile))):
+        scene.refuses(team, refusal)
+    scene.recovers(team)
+
+
+def test_F10_a_box_key_of_low_order(scene: Scene) -> None:
+    """It would make every later change of a vault's key fail."""
+    team = scene.team()
+    scene.honest(team)
+    eve = team.newcomer("eve")
+    body = team.team.accept_body(team.asked(eve), eve, box=bytes(32))
+    with scene.forged(team, team.team.sign(team.founder, "add_member", body)):
+        scene.refuses(team, "F10.key")
     scene.recovers(team)

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.chains import Person
 from tests.e2e.person import SLOW
+from tests.evil.grants import gives_a_key, refuses_recipient
 from tests.evil.leaks import written
 from tests.evil.proxy import (
     ITEM,
@@ -27,11 +28,10 @@ from tests.evil.sync import (
     other_team,
 )
 from tests.evil.team import Team
+from tests.vectors.word_cases import words
 from vaults.crypto import cbor
 
 MARKUP = "<img src=x onerror=alert(1)> Enter your password at evil.example"
-# The order of the group of Ed25519.
-ORDER = 2**252 + 27742317777372353535851937790883648493
 FUTURE = b"const now = Date.now; Date.now = () => now() + 3.2e11;\n"  # ten years
 
 
@@ -202,11 +202,10 @@ def _asks_for_a_key(team: Team, person: Person) -> Change:
 def test_F7_the_server_holds_the_mailed_token(scene: Scene) -> None:
     """It joined by it under a key of its own, and asks for the vault's key; nobody verified it."""
     team = scene.team(right="manage")
-    scene.honest(team)
+    dave = gives_a_key(scene, team)
     eve = team.join(team.newcomer("eve"), {team.vault: "read"}, via="mail")
     with scene.told(_asks_for_a_key(team, eve)):
-        scene.rounds(2)
-        scene.refuses(team, "R1.recipient")
+        refuses_recipient(scene, team, dave)
     scene.recovers(team)
 
 
@@ -256,44 +255,29 @@ def test_F8_a_chain_that_ends_before_the_invitation(scene: Scene) -> None:
     scene.no_leak(team)
 
 
-def _longer_scalar(signed: bytes) -> bytes:
-    """The signature's scalar plus the order of the group: it would verify, were it let in."""
-    link = cbor.loads(signed)
-    sig = link["sigs"][0]["sig"]
-    scalar = (int.from_bytes(sig[32:], "little") + ORDER).to_bytes(32, "little")
-    link["sigs"][0]["sig"] = sig[:32] + scalar
-    return cbor.dumps(link)
-
-
-def _trailing(signed: bytes) -> bytes:
-    return signed + b"\0"
-
-
-@pytest.mark.parametrize(
-    ("refusal", "fault"),
-    [("T1.cbor", _trailing), ("T1.sig", _longer_scalar)],
-    ids=["trailing byte", "S + L"],
-)
-def test_F9_faults_of_encoding_and_signature(
-    scene: Scene, refusal: str, fault: Callable[[bytes], bytes]
-) -> None:
-    team = scene.team()
-    scene.honest(team)
-    profile = {"profile": {"email": os.urandom(32), "name": os.urandom(32)}}
-    with scene.forged(team, fault(team.team.sign(team.founder, "set_profile", profile))):
-        scene.refuses(team, refusal)
-    scene.recovers(team)
-
-
-def test_F10_a_box_key_of_low_order(scene: Scene) -> None:
-    """It would make every later change of a vault's key fail."""
-    team = scene.team()
-    scene.honest(team)
-    eve = team.newcomer("eve")
-    body = team.team.accept_body(team.asked(eve), eve, box=bytes(32))
-    with scene.forged(team, team.team.sign(team.founder, "add_member", body)):
-        scene.refuses(team, "F10.key")
-    scene.recovers(team)
+def test_R4_an_invitation_that_asks_for_escrow(scene: Scene) -> None:
+    """Whatever else the invitation's answer says, what is sent to join is what is always sent."""
+    team, fragment = _asked_alone(scene)
+    escrow = {"auto_recover": True, "recovery_key": os.urandom(32)}
+    flagged = rewritten(lambda values: [{**values[0], **escrow}])
+    with scene.liar.lying("POST", "invites/open", flagged) as lie:
+        scene.victim.open_invitation(fragment)
+        scene.victim.fill_acceptance()
+        waiting = scene.victim.page.get_by_role("heading", name="Waiting to be let in")
+        expect(waiting).to_be_visible(timeout=SLOW)
+        assert lie.told > 0
+    sent = scene.liar.sent[scene.begun :]
+    (body,) = [each.value() for each in sent if each.path == "invites/accept"]
+    assert set(body) == {"accept", "by_identity", "by_invite", "invite", "opening"}
+    said = cbor.loads(body["accept"])
+    usual = cbor.loads(team.team.accept_body(team.team.invitations[-1], team.victim)["accept"])
+    drawn = {"member": said["member"], "profile": said["profile"]}
+    assert said == {**usual, **drawn}
+    assert set(said["profile"]) == {"email", "name"}
+    _let_in(team)
+    scene.victim.sees(team.vault, f"Mooring {team.number}")
+    scene.victim.expect_no_refusal()
+    scene.no_leak(team)
 
 
 def test_F15_a_custodian_is_not_known_yet(scene: Scene) -> None:
@@ -337,17 +321,22 @@ def test_F20_a_member_under_another_name(scene: Scene, browser: Browser) -> None
     with scene.new_browser(browser) as there:
         there.enter()
         there.go(members)
-        expect(there.page.get_by_text("founder").first).to_be_visible(timeout=SLOW)
+        # The name, the address, and who let the victim in.
+        expect(there.page.get_by_text("founder")).to_have_count(3, timeout=SLOW)
 
     def relabel(record: Record) -> None:
         for row in record["openings"]:
             row["text"] = "Mallory the Owner"
 
-    with scene.told(other_team(team.team.state.id, relabel)), scene.new_browser(browser) as there:
+    lie = scene.told(other_team(team.team.state.id, relabel))
+    with lie as told, scene.new_browser(browser) as there:
         there.enter()
         there.go(members)
-        expect(there.page.get_by_text("Name not shown").first).to_be_visible(timeout=SLOW)
+        fingerprint = words("key", team.founder.fp)
+        expect(there.page.get_by_text(fingerprint).first).to_be_visible(timeout=SLOW)
+        expect(there.page.get_by_text("founder")).to_have_count(0)
         expect(there.page.get_by_text("Mallory the Owner")).to_have_count(0)
+        assert told.told > 0
     scene.no_leak(team)
     scene.recovers(team)
 
@@ -366,11 +355,10 @@ def test_F31_a_mailed_member_verified_by_who_does_not_manage(scene: Scene) -> No
     """The rights of the invitation lapse; the server asks for the vault's key all the same."""
     team = scene.team(right="manage")
     ada = team.join(team.newcomer("ada"), role="admin")
-    scene.honest(team)
+    dave = gives_a_key(scene, team)
     eve = team.join(team.newcomer("eve"), {team.vault: "read"}, via="mail")
     team.team.verify(ada, eve)
     team.push(ada)
     with scene.told(_asks_for_a_key(team, eve)):
-        scene.rounds(2)
-        scene.refuses(team, "R1.recipient")
+        refuses_recipient(scene, team, dave)
     scene.recovers(team)

@@ -51,6 +51,7 @@ class Victim(Person):
         super().__init__(replace(product, url=liar.url), browser, name)
         self.liar = liar
         self.asked: list[str] = []  # every address, also those that the proxy does not see
+        self.typed: list[str] = []  # what must leave sealed only
         self.context.on("request", lambda request: self.asked.append(request.url))
 
     # Going about.
@@ -157,8 +158,13 @@ class Victim(Person):
 
     # Writing.
 
+    def create_vault(self, name: str) -> None:
+        self.typed.append(name)
+        super().create_vault(name)
+
     def begin_note(self, vault: bytes, title: str, note: str = "") -> None:
         """Fill a new note."""
+        self.typed += [title, note]
         self.at(vault)
         self.button("New item")
         self.button(re.compile("^Note"))
