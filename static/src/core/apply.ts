@@ -258,7 +258,7 @@ export class Applier {
             const vault = book.vault(id) as VaultBook
             this.#guard(vault, () => judgeCuts(book.state, vault.state))
             if (vault.right !== NONE || vault.rows.size + vault.sealed.size === 0) continue
-            this.#view.gone([...vault.rows.keys()])
+            this.#view.gone(vault, [...vault.rows.keys()])
             vault.rows.clear()
             vault.sealed.clear()
             vault.served = 0

@@ -120,6 +120,6 @@ export function takeMine(context: Context, vault: VaultBook, change: Change): vo
             shown.push(row)
         }
     }
-    context.view.gone(gone)
+    context.view.gone(vault, gone)
     context.view.rows(vault, shown)
 }

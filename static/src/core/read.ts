@@ -161,7 +161,7 @@ function refusedBefore({ books }: Context, vault: VaultBook, item: string): Erro
 
 function freezeItem(context: Context, vault: VaultBook, item: string, error: Refused): void {
     vault.broken.add(item)
-    if (vault.rows.delete(item)) context.view.gone([item])
+    if (vault.rows.delete(item)) context.view.gone(vault, [item])
     context.books.refuse(
         error.refusal,
         { team: vault.team.id, vault: vault.id, item },

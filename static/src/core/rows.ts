@@ -108,7 +108,7 @@ function readRow(sealed: ItemRow, padded: Bytes, known: Row | undefined): Row {
 
 function refuseItem(books: Books, vault: VaultBook, item: string, error: Refused, view: View): void {
     vault.broken.add(item)
-    if (vault.rows.delete(item)) view.gone([item])
+    if (vault.rows.delete(item)) view.gone(vault, [item])
     books.refuse(error.refusal, { team: vault.team.id, vault: vault.id, item }, { seq: vault.state.seq })
 }
 
@@ -214,7 +214,7 @@ export function dropUnverified(vault: VaultBook, view: View): void {
     }
     for (const row of shown) vault.rows.set(row.item, row)
     for (const item of gone) vault.rows.delete(item)
-    if (gone.length > 0) view.gone(gone)
+    if (gone.length > 0) view.gone(vault, gone)
     view.rows(vault, shown)
     view.verified(vault, settled)
 }
@@ -237,5 +237,5 @@ function checkComplete(vault: VaultBook, span: Span, view: View): void {
             throw new Refused("R12.items")
         }
     }
-    if (gone.length > 0) view.gone(gone)
+    if (gone.length > 0) view.gone(vault, gone)
 }

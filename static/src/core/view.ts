@@ -39,7 +39,7 @@ export class View {
         const shown = rows.filter((row) => row.item !== vault.id)
         for (let start = 0; start < shown.length; start += BATCH) {
             const part = shown.slice(start, start + BATCH).map((row) => pageRow(vault, row))
-            this.#emit({ kind: "rows", rows: part, gone: [], reset: false })
+            this.#emit({ kind: "rows", rows: part, reset: false })
         }
         if (rows.length > 0) this.changed()
     }
@@ -50,18 +50,18 @@ export class View {
         for (let start = 0; start < shown.length; start += VERIFIED) {
             const part = shown.slice(start, start + VERIFIED)
             const at = part.map((row) => pageTime(vault, row))
-            this.#emit({ kind: "verified", ids: part.map((row) => row.item), at })
+            this.#emit({ kind: "verified", vault: vault.id, ids: part.map((row) => row.item), at })
         }
         if (rows.length > 0) this.changed()
     }
 
-    gone(items: readonly string[]): void {
-        if (items.length > 0) this.#emit({ kind: "rows", rows: [], gone: [...items], reset: false })
+    gone(vault: VaultBook, items: readonly string[]): void {
+        if (items.length > 0) this.#emit({ kind: "gone", vault: vault.id, ids: [...items] })
         this.changed()
     }
 
     reset(): void {
-        this.#emit({ kind: "rows", rows: [], gone: [], reset: true })
+        this.#emit({ kind: "rows", rows: [], reset: true })
         this.changed()
     }
 

@@ -13,9 +13,10 @@ import { toasts } from "./toasts.svelte.ts"
 /** The address of an item, inside its vault if that is what the list shows. */
 export function itemAddress(row: Row, mode: ItemMode = "view"): string {
     const { route } = router
-    if (row.overview.trash !== null) return formatRoute({ page: "trash", item: row.id })
-    const vault = route.page === "items" && route.vault === row.vault ? row.vault : null
-    return formatRoute({ page: "items", vault, item: row.id, mode })
+    if (row.overview.trash !== null) return formatRoute({ page: "trash", of: row.vault, item: row.id })
+    const isOfVault = route.page === "items" && route.vault === row.vault
+    const place = isOfVault ? { vault: row.vault } : { vault: null, of: row.vault }
+    return formatRoute({ page: "items", ...place, item: row.id, mode })
 }
 
 /** Go where a row is edited. */

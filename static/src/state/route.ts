@@ -3,9 +3,10 @@ import type { Id, ItemType } from "../worker/api.ts"
 
 export type ItemMode = "view" | "edit" | "history"
 
+/** `of`: the vault of the item, where the list is not that vault's. An address from before there was such a part has none. */
 export type Route =
-    | { page: "items"; vault: Id | null; item: Id | null; mode: ItemMode }
-    | { page: "trash"; item: Id | null }
+    | { page: "items"; vault: Id | null; of?: Id; item: Id | null; mode: ItemMode }
+    | { page: "trash"; of?: Id; item: Id | null }
     | { page: "new"; type: ItemType | null; vault: Id | null; draft: Id | null }
     | { page: "new-team" }
     | { page: "members"; team: Id }
@@ -40,7 +41,7 @@ const PLAIN: Record<string, Route> = {
 export function parseRoute(path: string, query = ""): Route {
     const [head = "", ...rest] = path.replace(/^\/+|\/+$/g, "").split("/")
     if (rest.length === 0 && Object.hasOwn(PLAIN, head)) return PLAIN[head] ?? NOWHERE
-    if (head === "items") return itemRoute(null, rest)
+    if (head === "items") return itemOfAllRoute(rest)
     if (head === "vaults") return vaultRoute(rest)
     if (head === "trash") return trashRoute(rest)
     if (head === "new") return newRoute(rest, new URLSearchParams(query))
@@ -50,6 +51,12 @@ export function parseRoute(path: string, query = ""): Route {
 
 function id(text: string | undefined | null): Id | null {
     return text !== undefined && text !== null && ID.test(text) ? text : null
+}
+
+function itemOfAllRoute(rest: string[]): Route {
+    const of = id(rest[1]) === null ? null : id(rest[0])
+    const route = itemRoute(null, of === null ? rest : rest.slice(1))
+    return of !== null && route.page === "items" ? { ...route, of } : route
 }
 
 function itemRoute(vault: Id | null, rest: string[]): Route {
@@ -70,8 +77,9 @@ function vaultRoute(rest: string[]): Route {
 
 function trashRoute(rest: string[]): Route {
     if (rest.length === 0) return { page: "trash", item: null }
-    const item = id(rest[0])
-    return item !== null && rest.length === 1 ? { page: "trash", item } : NOWHERE
+    const [item, of] = [id(rest.at(-1)), id(rest[0])]
+    if (item === null || of === null || rest.length > 2) return NOWHERE
+    return rest.length === 1 ? { page: "trash", item } : { page: "trash", of, item }
 }
 
 function newRoute(rest: string[], query: URLSearchParams): Route {
@@ -95,9 +103,9 @@ function teamRoute(rest: string[]): Route {
 export function formatRoute(route: Route): string {
     switch (route.page) {
         case "items":
-            return formatItems(route.vault, route.item, route.mode)
+            return formatItems(route.vault, placeOf(route), route.mode)
         case "trash":
-            return route.item === null ? "/trash" : `/trash/${route.item}`
+            return route.item === null ? "/trash" : `/trash/${placeOf(route)}`
         case "new":
             return formatNew(route.type, route.vault, route.draft)
         case "new-team":
@@ -117,7 +125,12 @@ export function formatRoute(route: Route): string {
     }
 }
 
-function formatItems(vault: Id | null, item: Id | null, mode: ItemMode): string {
+/** An item with its vault, if that is said. */
+function placeOf({ of, item }: { of?: Id; item: Id | null }): string | null {
+    return item === null || of === undefined ? item : `${of}/${item}`
+}
+
+function formatItems(vault: Id | null, item: string | null, mode: ItemMode): string {
     if (item === null) return vault === null ? "/" : `/vaults/${vault}`
     const place = vault === null ? `/items/${item}` : `/vaults/${vault}/${item}`
     return mode === "view" ? place : `${place}/${mode}`

@@ -6,6 +6,11 @@ import type { Id, Row } from "../worker/api.ts"
 
 export type Order = "title" | "changed"
 
+/** How an item is known on the page: an id alone may be used in another vault too, by whoever saw it. */
+export function keyOf(vault: Id, item: Id): string {
+    return `${vault}/${item}`
+}
+
 interface Entry {
     row: Row
     title: string
@@ -57,7 +62,8 @@ function isListed({ row }: Entry): boolean {
 }
 
 export class RowIndex {
-    #rows = new Map<Id, Entry>()
+    /** By {@link keyOf}. */
+    #rows = new Map<string, Entry>()
     #byTitle: Entry[] | null = null
     #byChange: Entry[] | null = null
     #last: { text: string; found: Entry[] } | null = null
@@ -66,18 +72,20 @@ export class RowIndex {
         return this.#rows.size
     }
 
-    apply(rows: readonly Row[], gone: readonly Id[], reset: boolean): void {
+    /** @param gone - keys, see {@link keyOf}. */
+    apply(rows: readonly Row[], gone: readonly string[], reset: boolean): void {
         if (reset) {
             this.#rows.clear()
             this.#byTitle = null
         }
         const dropped = new Set<Entry>()
         const added: Entry[] = []
-        for (const id of gone) this.#drop(id, dropped)
+        for (const key of gone) this.#drop(key, dropped)
         for (const row of rows) {
-            this.#drop(row.id, dropped)
+            const key = keyOf(row.vault, row.id)
+            this.#drop(key, dropped)
             const made = entry(row)
-            this.#rows.set(row.id, made)
+            this.#rows.set(key, made)
             if (isListed(made)) added.push(made)
         }
         if (this.#byTitle !== null) {
@@ -89,24 +97,27 @@ export class RowIndex {
         this.#last = null
     }
 
-    #drop(id: Id, dropped: Set<Entry>): void {
-        const known = this.#rows.get(id)
+    #drop(key: string, dropped: Set<Entry>): void {
+        const known = this.#rows.get(key)
         if (known === undefined) return
         dropped.add(known)
-        this.#rows.delete(id)
+        this.#rows.delete(key)
     }
 
     /** Rows that count from now on, with their authors' times: their texts stay, so their places do too. */
-    verify(ids: readonly Id[], at: readonly (number | null)[]): void {
+    verify(vault: Id, ids: readonly Id[], at: readonly (number | null)[]): void {
         for (const [i, id] of ids.entries()) {
-            const known = this.#rows.get(id)
+            const known = this.#rows.get(keyOf(vault, id))
             if (known !== undefined) known.row = { ...known.row, verified: true, at: at[i] ?? null }
         }
         this.#byChange = null
     }
 
-    get(id: Id): Row | null {
-        return this.#rows.get(id)?.row ?? null
+    /** An item of a vault; of any, where an address names none, if one alone has it. */
+    get(vault: Id | null, id: Id): Row | null {
+        if (vault !== null) return this.#rows.get(keyOf(vault, id))?.row ?? null
+        const found = this.all().filter((row) => row.id === id)
+        return found.length === 1 ? (found[0] as Row) : null
     }
 
     all(): Row[] {

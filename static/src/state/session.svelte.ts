@@ -15,7 +15,7 @@ import type {
     TeamView,
     VaultView,
 } from "../worker/api.ts"
-import { RowIndex } from "./rows.ts"
+import { keyOf, RowIndex } from "./rows.ts"
 import { typedSignUp } from "./signup.svelte.ts"
 import { toasts } from "./toasts.svelte.ts"
 
@@ -83,10 +83,18 @@ class Session {
     receive(event: Event): void {
         if (event.kind === "snapshot") this.#take(event.snapshot)
         else if (event.kind === "rows") {
-            this.index.apply(event.rows, event.gone, event.reset)
+            this.index.apply(event.rows, [], event.reset)
+            this.rowsVersion++
+        } else if (event.kind === "gone") {
+            const { vault, ids } = event
+            this.index.apply(
+                [],
+                ids.map((id) => keyOf(vault, id)),
+                false,
+            )
             this.rowsVersion++
         } else if (event.kind === "verified") {
-            this.index.verify(event.ids, event.at)
+            this.index.verify(event.vault, event.ids, event.at)
             this.rowsVersion++
         } else this.#notice(event.code)
     }
@@ -161,10 +169,11 @@ class Session {
         return this.team(team)?.members.find((each) => each.id === member) ?? null
     }
 
-    row(id: Id | null): Row | null {
+    /** @param vault - null where an address names none: see {@link RowIndex.get}. */
+    row(vault: Id | null, id: Id | null): Row | null {
         // Read, so that whoever asks is asked again after a change.
         void this.rowsVersion
-        return id === null ? null : this.index.get(id)
+        return id === null ? null : this.index.get(vault, id)
     }
 
     /** Vaults in which something can be written now. */

@@ -18,11 +18,11 @@ export function windowOf({ top, height, rowHeight, count }: Sight): { from: numb
     return { from: Math.max(0, Math.min(first - BEYOND, to)), to }
 }
 
-/** The place of a row, or 0: the row that Tab reaches. */
-export function nearest(items: readonly { id: string }[], id: string | null): number {
-    if (id === null) return 0
+/** The place of the row with a key, or 0: the row that Tab reaches. */
+export function nearest<T>(items: readonly T[], keyOf: (item: T) => string, key: string | null): number {
+    if (key === null) return 0
     return Math.max(
         0,
-        items.findIndex((item) => item.id === id),
+        items.findIndex((item) => keyOf(item) === key),
     )
 }

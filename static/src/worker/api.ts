@@ -367,10 +367,11 @@ export interface Failure {
     triesLeft?: number
 }
 
-/** Worker to page. Rows travel as differences; `gone` are ids. */
+/** Worker to page. Rows travel as differences. An item is known by its vault and its id: no id alone names one. */
 export type Event =
     | { kind: "snapshot"; snapshot: Snapshot }
-    | { kind: "rows"; rows: Row[]; gone: Id[]; reset: boolean }
+    | { kind: "rows"; rows: Row[]; reset: boolean }
+    | { kind: "gone"; vault: Id; ids: Id[] }
     /** Rows shown before that count from now on; `at` as in {@link Row}, in the order of `ids`. */
-    | { kind: "verified"; ids: Id[]; at: (number | null)[] }
+    | { kind: "verified"; vault: Id; ids: Id[]; at: (number | null)[] }
     | { kind: "notice"; code: string; detail?: string }

@@ -6,6 +6,7 @@ import { CoffretCore } from "../../src/core/core.ts"
 import { MemoryStore } from "../../src/core/store.ts"
 import type { Method, Response, Transport } from "../../src/core/transport.ts"
 import { HttpTransport } from "../../src/core/transport.ts"
+import { keyOf, RowIndex } from "../../src/state/rows.ts"
 import type { Event, Kit, Row, Snapshot } from "../../src/worker/api.ts"
 
 export const PASSWORD = "correct horse battery staple 42"
@@ -57,7 +58,10 @@ export class Device {
     readonly transport: BentTransport
     readonly core: CoffretCore
     readonly notices: string[] = []
+    /** As the page is told of them; two vaults that have one item's id are told apart there, not here. */
     readonly rows = new Map<string, Row>()
+    /** What the page's list makes of the same. */
+    readonly index = new RowIndex()
     readonly #folder: string
     kit: Kit | null = null
 
@@ -152,11 +156,19 @@ export class Device {
 
     #heard(event: Event): void {
         if (event.kind === "notice") this.notices.push(event.code)
-        if (event.kind === "verified") this.#verified(event.ids, event.at)
+        if (event.kind === "verified") {
+            this.#verified(event.ids, event.at)
+            this.index.verify(event.vault, event.ids, event.at)
+        }
+        if (event.kind === "gone") {
+            for (const id of event.ids) this.rows.delete(id)
+            const gone = event.ids.map((id) => keyOf(event.vault, id))
+            this.index.apply([], gone, false)
+        }
         if (event.kind !== "rows") return
         if (event.reset) this.rows.clear()
         for (const row of event.rows) this.rows.set(row.id, row)
-        for (const id of event.gone) this.rows.delete(id)
+        this.index.apply(event.rows, [], event.reset)
     }
 }
 

@@ -177,9 +177,8 @@ class Heard {
 
     hear(event: Event): void {
         if (event.kind === "notice") this.notices.push(event.code)
-        if (event.kind !== "rows") return
-        for (const row of event.rows) this.rows.set(row.id, row)
-        for (const id of event.gone) this.rows.delete(id)
+        if (event.kind === "gone") for (const id of event.ids) this.rows.delete(id)
+        if (event.kind === "rows") for (const row of event.rows) this.rows.set(row.id, row)
     }
 }
 

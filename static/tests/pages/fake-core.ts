@@ -1,4 +1,5 @@
 /** A Core in memory with sample data, for pages under test and for pictures of them. Never part of the build. */
+import { keyOf } from "../../src/state/rows.ts"
 import type {
     Comparison,
     Core,
@@ -33,7 +34,8 @@ function fail(code: string, more: Partial<Failure> = {}): never {
 export class FakeCore implements Core {
     #scene: string
     #snapshot: Snapshot
-    #items = new Map<Id, Kept>()
+    /** By vault and id. */
+    #items = new Map<string, Kept>()
     #drafts = new Map<Id, Draft>()
     #listeners: ((event: Event) => void)[] = []
     #tries = 5
@@ -59,7 +61,7 @@ export class FakeCore implements Core {
                 : ["empty", "fresh", "novault", "personal"].includes(scene)
                   ? []
                   : samples()
-        for (const each of kept) this.#items.set(each.row.id, each)
+        for (const each of kept) this.#items.set(keyOf(each.row.vault, each.row.id), each)
         const begin = SCENES[scene] ?? ((snapshot: Snapshot) => snapshot)
         this.#snapshot = begin({ ...bare("open"), teams: teams(), idleLockAt: Date.now() + 9 * 60_000 })
     }
@@ -82,35 +84,40 @@ export class FakeCore implements Core {
         this.#tell({
             kind: "rows",
             rows: [...this.#items.values()].map((each) => each.row),
-            gone: [],
             reset: true,
         })
     }
 
     /** Somebody else writes an item. */
     put(kept: Kept): void {
-        this.#items.set(kept.row.id, kept)
-        this.#tell({ kind: "rows", rows: [kept.row], gone: [], reset: false })
+        this.#items.set(keyOf(kept.row.vault, kept.row.id), kept)
+        this.#tell({ kind: "rows", rows: [kept.row], reset: false })
+    }
+
+    /** Somebody purges an item. */
+    drop(vault: Id, item: Id): void {
+        this.#items.delete(keyOf(vault, item))
+        this.#tell({ kind: "gone", vault, ids: [item] })
     }
 
     #team(id: Id, change: (team: TeamView) => TeamView): void {
         this.#set({ teams: this.#snapshot.teams.map((team) => (team.id === id ? change(team) : team)) })
     }
 
-    #kept(item: Id): Kept {
-        return this.#items.get(item) ?? fail("not_found")
+    #kept(vault: Id, item: Id): Kept {
+        return this.#items.get(keyOf(vault, item)) ?? fail("not_found")
     }
 
-    #change(item: Id, change: Partial<Overview>): void {
-        const kept = this.#kept(item)
+    #change(vault: Id, item: Id, change: Partial<Overview>): void {
+        const kept = this.#kept(vault, item)
         const row = {
             ...kept.row,
             overview: { ...kept.row.overview, ...change },
             revision: kept.row.revision + 1,
             at: Date.now(),
         }
-        this.#items.set(item, { ...kept, row })
-        this.#tell({ kind: "rows", rows: [row], gone: [], reset: false })
+        this.#items.set(keyOf(vault, item), { ...kept, row })
+        this.#tell({ kind: "rows", rows: [row], reset: false })
     }
 
     async start(): Promise<void> {
@@ -305,15 +312,15 @@ export class FakeCore implements Core {
         })
     }
     async openItem(
-        _vault: Id,
+        vault: Id,
         item: Id,
         revision?: number,
     ): Promise<{ overview: Overview; details: Details; revision: number; author: string }> {
-        const { row, details } = this.#kept(item)
+        const { row, details } = this.#kept(vault, item)
         return { overview: row.overview, details, revision: revision ?? row.revision, author: row.author }
     }
-    async history(_vault: Id, item: Id): Promise<{ revision: number; author: string; at: number }[]> {
-        const { row } = this.#kept(item)
+    async history(vault: Id, item: Id): Promise<{ revision: number; author: string; at: number }[]> {
+        const { row } = this.#kept(vault, item)
         return Array.from({ length: row.revision }, (_, at) => ({
             revision: at + 1,
             author: hex(100 + (at % 4)),
@@ -328,7 +335,7 @@ export class FakeCore implements Core {
         details: Details,
     ): ReturnType<Core["saveItem"]> {
         const id = item ?? hex(9000 + this.#items.size)
-        const before = this.#items.get(id)
+        const before = this.#items.get(keyOf(vaultId, id))
         if (this.#scene === "conflict" && before !== undefined && base <= before.row.revision) {
             const newer = {
                 overview: { ...before.row.overview, login: "deployer" },
@@ -336,7 +343,7 @@ export class FakeCore implements Core {
                 revision: before.row.revision + 1,
                 author: hex(101),
             }
-            this.#items.set(id, {
+            this.#items.set(keyOf(vaultId, id), {
                 row: { ...before.row, overview: newer.overview, revision: newer.revision },
                 details: newer.details,
             })
@@ -354,25 +361,24 @@ export class FakeCore implements Core {
             at: Date.now(),
             verified: true,
         }
-        this.#items.set(id, { row, details })
-        this.#tell({ kind: "rows", rows: [row], gone: [], reset: false })
+        this.#items.set(keyOf(vaultId, id), { row, details })
+        this.#tell({ kind: "rows", rows: [row], reset: false })
         return { result: "saved", item: id, revision }
     }
     async importItems(vault: Id, entries: NewItem[]): Promise<ImportResult> {
         for (const { overview, details } of entries) await this.saveItem(vault, null, 0, overview, details)
         return { saved: entries.length, pending: 0 }
     }
-    async trashItem(_vault: Id, item: Id): Promise<Written> {
-        this.#change(item, { trash: Date.now() })
+    async trashItem(vault: Id, item: Id): Promise<Written> {
+        this.#change(vault, item, { trash: Date.now() })
         return "done"
     }
-    async restoreItem(_vault: Id, item: Id): Promise<Written> {
-        this.#change(item, { trash: null })
+    async restoreItem(vault: Id, item: Id): Promise<Written> {
+        this.#change(vault, item, { trash: null })
         return "done"
     }
-    async purgeItem(_vault: Id, item: Id): Promise<Written> {
-        this.#items.delete(item)
-        this.#tell({ kind: "rows", rows: [], gone: [item], reset: false })
+    async purgeItem(vault: Id, item: Id): Promise<Written> {
+        this.drop(vault, item)
         return "done"
     }
     async putDraft(draft: Draft): Promise<void> {

@@ -162,3 +162,34 @@ test("a row and an item that cannot be drawn take their own place and no more", 
     await settled()
     expect(document.querySelector(".pane-item h1")?.textContent).toBe("Deploy key, web fleet")
 })
+
+test("an item under my item’s id in another vault is another item, and mine stays bound to its vault", async () => {
+    const core = await draw()
+    const id = hex(1_000)
+    const overview: Overview = { type: "note", title: "not yours", tags: [], trash: null }
+    const at = { team: TEAM, author: hex(101), at: 1, verified: true, revision: 9 }
+    const text = { fields: [], note: "bait" }
+    go({ page: "items", vault: VAULTS.fleet, item: id, mode: "view" })
+    await settled()
+    core.put({ row: { id, vault: VAULTS.databases, overview, ...at }, details: text })
+    await settled()
+    expect(document.querySelector(".pane-item h1")?.textContent).toBe("Deploy key, web fleet")
+    expect(words()).not.toContain("bait")
+    go({ page: "items", vault: null, of: VAULTS.databases, item: id, mode: "view" })
+    await settled()
+    expect(document.querySelector(".pane-item h1")?.textContent).toBe("not yours")
+    expect(document.querySelectorAll('.row [aria-current="true"]').length).toBe(1)
+    // A draft of the one is none of the other.
+    await core.putDraft({
+        ...{ id: hex(5), vault: VAULTS.databases, item: id, base: 9, at: 1 },
+        ...{ overview: { ...overview, title: "drafted" }, details: text },
+    })
+    go({ page: "items", vault: VAULTS.fleet, item: id, mode: "edit" })
+    await settled()
+    expect(document.querySelector<HTMLInputElement>("#e-title")?.value).toBe("Deploy key, web fleet")
+    core.drop(VAULTS.databases, id)
+    go({ page: "items", vault: null, item: null, mode: "view" })
+    await settled()
+    expect(words()).toContain("Deploy key, web fleet")
+    expect(words()).not.toContain("not yours")
+})

@@ -12,6 +12,9 @@ const ROUTES: Route[] = [
     { page: "items", vault: A, item: B, mode: "history" },
     { page: "trash", item: null },
     { page: "trash", item: B },
+    { page: "trash", of: A, item: B },
+    { page: "items", vault: null, of: A, item: B, mode: "view" },
+    { page: "items", vault: null, of: A, item: B, mode: "edit" },
     { page: "new", type: null, vault: null, draft: null },
     { page: "new", type: "ssh_key", vault: A, draft: C },
     { page: "new-team" },
@@ -38,6 +41,8 @@ test.each([
     "/__proto__",
     "/constructor",
     `/items/${A}/edit/more`,
+    `/items/${A}/${B}/${C}`,
+    `/trash/${A}/${B}/${C}`,
 ])("%s is no address of ours", (path) => {
     expect(parseRoute(path)).toEqual({ page: "nowhere" })
 })

@@ -1,6 +1,6 @@
 /** The list's index: what it finds, in which order, and how fast. */
 import { expect, test } from "vitest"
-import { fold, RowIndex } from "../../src/state/rows.ts"
+import { fold, keyOf, RowIndex } from "../../src/state/rows.ts"
 import { nearest, windowOf } from "../../src/state/window.ts"
 import type { Overview, Row } from "../../src/worker/api.ts"
 import { hex } from "./sample-team.ts"
@@ -52,7 +52,7 @@ test("a longer text, a shorter one and changed rows each give what a fresh index
     expect(titles(rows.search("alp"))).toEqual(["alpha", "alpine"])
     expect(titles(rows.search("alpi"))).toEqual(["alpine"])
     expect(titles(rows.search("a"))).toEqual(["alpha", "alpine", "beta"])
-    rows.apply([row(4, "alpinist")], [hex(2)], false)
+    rows.apply([row(4, "alpinist")], [keyOf(hex(1), hex(2))], false)
     expect(titles(rows.search("alpi"))).toEqual(["alpinist"])
 })
 
@@ -116,9 +116,10 @@ test("a short list is drawn whole, and a scroll position beyond a list that shra
 
 test("the tab stop is the open row, or the first", () => {
     const rows = [row(1, "a"), row(2, "b")]
-    expect(nearest(rows, hex(2))).toBe(1)
-    expect(nearest(rows, hex(7))).toBe(0)
-    expect(nearest(rows, null)).toBe(0)
+    const id = (each: Row) => each.id
+    expect(nearest(rows, id, hex(2))).toBe(1)
+    expect(nearest(rows, id, hex(7))).toBe(0)
+    expect(nearest(rows, id, null)).toBe(0)
 })
 
 test("rows that come, change and go one after the other leave the order of a fresh index", () => {
@@ -126,17 +127,31 @@ test("rows that come, change and go one after the other leave the order of a fre
     const grown = index(...all.slice(0, 100))
     grown.list(null, false, "title")
     grown.apply(all.slice(100), [], false)
-    grown.apply([row(5, "aaa"), row(7, "zzz")], [hex(9)], false)
+    grown.apply([row(5, "aaa"), row(7, "zzz")], [keyOf(hex(1), hex(9))], false)
     const fresh = index(...all.filter((_, i) => ![5, 7, 9].includes(i)), row(5, "aaa"), row(7, "zzz"))
     expect(titles(grown.list(null, false, "title"))).toEqual(titles(fresh.list(null, false, "title")))
-    expect(grown.get(hex(9))).toBeNull()
+    expect(grown.get(hex(1), hex(9))).toBeNull()
 })
 
 test("rows that are verified get their time and keep their place and text", () => {
     const rows = index({ ...row(1, "b"), at: null, verified: false }, row(2, "a"))
-    rows.verify([hex(1), hex(77)], [1_000, 5])
-    expect(rows.get(hex(1))).toMatchObject({ verified: true, at: 1_000, overview: { title: "b" } })
+    rows.verify(hex(1), [hex(1), hex(77)], [1_000, 5])
+    expect(rows.get(hex(1), hex(1))).toMatchObject({ verified: true, at: 1_000, overview: { title: "b" } })
     expect(titles(rows.list(null, false, "title"))).toEqual(["a", "b"])
     expect(rows.list(null, false, "changed").map(({ id }) => id)).toEqual([hex(1), hex(2)])
     expect(rows.size).toBe(2)
+})
+
+test("one id in two vaults is two items, each of which comes, counts and goes by itself", () => {
+    const rows = index(row(1, "mine"))
+    rows.apply([{ ...row(1, "theirs", {}, hex(2)), verified: false }], [], false)
+    expect(titles(rows.list(null, false, "title"))).toEqual(["mine", "theirs"])
+    expect(rows.get(hex(1), hex(1))?.overview.title).toBe("mine")
+    // An address that does not say of which vault leads to neither.
+    expect(rows.get(null, hex(1))).toBeNull()
+    rows.verify(hex(1), [hex(1)], [5])
+    expect(rows.get(hex(2), hex(1))?.verified).toBe(false)
+    rows.apply([], [keyOf(hex(2), hex(1))], false)
+    expect(titles(rows.list(null, false, "title"))).toEqual(["mine"])
+    expect(rows.get(null, hex(1))?.overview.title).toBe("mine")
 })
