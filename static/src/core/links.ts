@@ -258,6 +258,7 @@ export function foldMineVault({ books }: Context, vault: VaultBook, link: Parsed
     } catch (error) {
         if (!(error instanceof Refused)) throw error
         // The team went on meanwhile, and in its log my link cannot stand where the server says that it stands.
+        vault.stopAt(link.seq, null, link.signed)
         books.freezeVault(vault, error.refusal, { answered_seq: link.seq, answered_head: hex(link.hash) })
         throw new RefusedThere(error.refusal, place)
     }

@@ -35,6 +35,11 @@ export function isFork(id: string): boolean {
     return FORK.has(id)
 }
 
+/** Is the server given back what it lacks? That alone leaves after a refusal. */
+export function givesBack(id: string): boolean {
+    return OLDER.has(id)
+}
+
 /** What a saved file of links holds. */
 export function savedWords({ whole, hashes }: Omit<SavedLinks, "text">): string {
     const links = whole === 1 ? "one link" : `${whole} links`

@@ -93,7 +93,7 @@ export interface Comparison {
 /** `removed`: it ended there. `differs`: nothing was signed, and the member is still there. */
 export type Picked = "verified" | "removed" | "differs"
 
-/** A refusal is final for the object it names; the page shows it and nothing is sent. */
+/** A refusal is final for the object it names; the page shows it, and nothing is done on what was refused. */
 export interface Refusal {
     /** Tells it from every other one. */
     key: string

@@ -228,6 +228,8 @@ describe("a link of my own", () => {
         const folding = () => foldMineVault(context, held, { ...link, seq: link.seq + ahead })
         expect(folding).toThrow(id)
         expect(held.refusal).toBe(id)
+        // It has left this browser: no page may say that nothing was sent.
+        expect([...books.refusals.values()].map(({ isDenied }) => isDenied)).toEqual([true])
     })
 })
 
