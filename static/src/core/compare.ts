@@ -103,14 +103,14 @@ export class Comparisons {
         if (joinedBy === undefined || isInviterKnown(joinedBy, this.#context.settings))
             return { say: await memberWords(book, me), choices: null }
         const heard = await safetyWords("invite", unhex(joinedBy.hash))
-        const offer = await this.#offer(`${team}/invite`, heard)
+        const offer = await this.#offer(joinedBy.hash, heard)
         return { say: null, choices: offer.isFailed ? null : offer.choices }
     }
 
     /** The phrase that the admin read, or null. A wrong choice leaves the team. @throws as {@link pick}. */
     async hear(team: string, choice: number | null): Promise<Picked> {
         const { me, joinedBy } = requireTeam(this.#context, team)
-        const offer = await this.#offers.get(`${team}/invite`)
+        const offer = await this.#offers.get(joinedBy?.hash ?? "")
         if (offer === undefined || me === undefined || joinedBy === undefined)
             throw new CoreFailure("invalid")
         offer.isFailed ||= choice !== offer.right

@@ -58,6 +58,8 @@ export class Device {
     readonly transport: BentTransport
     readonly core: CoffretCore
     readonly notices: string[] = []
+    /** Every state of a long work that the page was shown, one after the other. */
+    readonly progress: NonNullable<Snapshot["progress"]>[] = []
     /** As the page is told of them; two vaults that have one item's id are told apart there, not here. */
     readonly rows = new Map<string, Row>()
     /** What the page's list makes of the same. */
@@ -156,6 +158,8 @@ export class Device {
 
     #heard(event: Event): void {
         if (event.kind === "notice") this.notices.push(event.code)
+        if (event.kind === "snapshot" && event.snapshot.progress !== null)
+            this.progress.push(event.snapshot.progress)
         if (event.kind === "verified") {
             this.#verified(event.ids, event.at)
             this.index.verify(event.vault, event.ids, event.at)

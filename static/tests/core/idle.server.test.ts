@@ -69,6 +69,14 @@ describe("idle clients of writers", { timeout: 60_000, sequential: true }, () =>
         expect(told).toEqual(["rotated"])
     })
 
+    it("show how far they are, and nothing more when it is done", () => {
+        const shown = [ana, ben].flatMap(({ device }) => device.progress)
+        expect(shown.filter(({ label }) => label === "rotate")).toContainEqual({
+            ...{ label: "rotate", done: 0, total: 2 },
+        })
+        for (const { device } of [ana, ben]) expect(device.snapshot.progress).toBeNull()
+    })
+
     it("and everything written before and after opens", async () => {
         const { item } = await ben.device.core.saveItem(vault, null, 0, overview, details)
         await ana.device.core.syncNow()

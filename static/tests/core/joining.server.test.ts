@@ -153,12 +153,20 @@ describe("joining", { timeout: 60_000, sequential: true }, () => {
 
     it("ends with one wrong choice of the admin's, which all admins see", async () => {
         const dan = await new Device(url, folder).signUp(mail("dan"), "Dan")
-        await dan.core.acceptInvite(await invited(ana, "dan", "mail", [shared]), "Dan", "hand")
+        const first = await invited(ana, "dan", "mail", [shared])
+        expect(await cara.core.openInvite(first)).toMatchObject({ state: "open", forMe: false })
+        const wrongPerson = cara.core.acceptInvite(first, "Cara", "hand")
+        await expect(wrongPerson).rejects.toMatchObject({ code: "invite_other_email" })
+        expect(cara.transport.sent.at(-1)?.path).toBe("invites/open")
+        await dan.core.acceptInvite(first, "Dan", "hand")
         await ana.core.syncNow()
         const member = memberOf(ana, mail("dan"))?.id as string
         await expect(ana.core.pickWords(team, member, 0)).rejects.toMatchObject({ code: "invalid" })
-        await ana.core.comparison(team, member)
-        expect(await ana.core.pickWords(team, member, null)).toBe("removed")
+        await dan.core.syncNow()
+        const offered = await ana.core.comparison(team, member)
+        await dan.core.hearWords(team, heard(await dan.core.myComparison(team), offered))
+        const right = heard(offered, await dan.core.myComparison(team))
+        expect(await ana.core.pickWords(team, member, (right + 1) % 3)).toBe("removed")
         await expect(ana.core.pickWords(team, member, 0)).rejects.toMatchObject({ code: "not_found" })
         await bo.core.syncNow()
         const anaId = memberOf(bo, mail("ana"))?.id
@@ -173,8 +181,9 @@ describe("joining", { timeout: 60_000, sequential: true }, () => {
         await dan.core.acceptInvite(fragment, "Dan", "hand")
         await ana.core.syncNow()
         await dan.core.syncNow()
-        await dan.core.myComparison(team)
-        expect(await dan.core.hearWords(team, null)).toBe("removed")
+        const second = memberOf(ana, mail("dan"))?.id as string
+        const said = heard(await dan.core.myComparison(team), await ana.core.comparison(team, second))
+        expect(await dan.core.hearWords(team, (said + 1) % 3)).toBe("removed")
         await ana.core.syncNow()
         const again = memberOf(ana, mail("dan"))
         expect([again?.id === member, again?.left?.by]).toEqual([false, again?.id])

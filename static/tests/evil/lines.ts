@@ -167,6 +167,7 @@ export const LINES = {
         "a vault's head older than the pin": "T4.older",
         "an older team, on a browser without a cache": "T4.older",
         "an older vault, on a browser without a cache": "T4.older",
+        "another history, on a browser without a cache": "T4.fork",
         "another team head at the same place": "T4.fork",
         "another vault head at the same place": "T4.fork",
         "another vault head at the same place, while a colleague waits for the key": "T4.fork",

@@ -1,10 +1,13 @@
 /** T4, T5, T6, T17, R22, R23: what this browser has seen before, whose chain it is, and whose clock decides. */
 import { expect } from "vitest"
 import { digest } from "../../../src/chain/team.ts"
+import { refusedLinks } from "../../../src/core/evidence.ts"
 import { openInvite } from "../../../src/core/invites.ts"
+import type { Bytes } from "../../../src/crypto/bytes.ts"
 import { hex, random, unhex } from "../../../src/crypto/bytes.ts"
-import { inviteFragment } from "../../../src/crypto/links.ts"
-import { signRaw } from "../collusion.ts"
+import { inviteFragment, parseSigned } from "../../../src/crypto/links.ts"
+import { sha256 } from "../../../src/crypto/sodium.ts"
+import { collude, nextFields, signRaw } from "../collusion.ts"
 import { lie } from "../declare.ts"
 import type { Lie, Said } from "../lying.ts"
 import { passedOver, refused } from "../scene.ts"
@@ -38,6 +41,21 @@ export function seenBefore(w: World): void {
             vault: w.vault2,
         }),
     )
+    lie("T4", "another history, on a browser without a cache", async (id) => {
+        const { told, real, forged } = await lastReplaced(w)
+        await refused(w, id, {
+            ...{ who: w.mary, scope: "team", lie: told },
+            sees: async ({ context }) => {
+                const saved = await refusedLinks(context, w.team, null)
+                const { links } = JSON.parse(saved.text) as { links: Said[] }
+                expect(links).toMatchObject([
+                    { source: "verified by this browser", hash: hex(sha256(forged)) },
+                    { source: "pinned by this account", hash: hex(sha256(real)), signed: null },
+                    { source: "shown by the server", signer: { member: w.ana.member, signature: "holds" } },
+                ])
+            },
+        })
+    })
     lie("T4", "another team head at the same place", (id) =>
         refused(w, id, {
             ...known("mary"),
@@ -223,6 +241,32 @@ function withheld(w: World, count: number): Lie {
             heads.vaults = heads.vaults.filter((head: Said) => hex(head.team) !== w.team)
         },
     }
+}
+
+/** Ana signed another link in the place of the team's last one, and only that is shown. */
+async function lastReplaced(w: World): Promise<{ told: Lie; real: Bytes; forged: Bytes }> {
+    let links: Bytes[] = []
+    const keep = teamRecord(w.team, (record) => {
+        links = [...record.links]
+    })
+    await (await Twin.of(w.mary, { lie: keep })).look()
+    const c = await collude(w)
+    const real = links.at(-1) as Bytes
+    const { prev, seq } = parseSigned(real, "team")
+    const body = { profile: { email: random(32), name: random(32) } }
+    const forged = signRaw(c.ana.keyring, { ...nextFields(c, c.ana, "set_profile", body), prev, seq })
+    const head = { seq, hash: sha256(forged) }
+    const told: Lie = {
+        ...teamRecord(w.team, (record) => {
+            Object.assign(record, head, { grants: [], olds: [], pending: [] })
+            record.links = record.links.map((link: Bytes) => (hex(link) === hex(real) ? forged : link))
+        }),
+        heads: (heads) => {
+            for (const one of heads.teams) if (hex(one.team) === w.team) Object.assign(one, head)
+            heads.vaults = heads.vaults.filter((one: Said) => hex(one.team) !== w.team)
+        },
+    }
+    return { told, real, forged }
 }
 
 /** One vault as it was after its first link. */

@@ -2,6 +2,7 @@
 import { expect } from "vitest"
 import type { TeamFold, TeamState } from "../../../src/chain/team.ts"
 import { digest, foldTeam } from "../../../src/chain/team.ts"
+import { refusedLinks } from "../../../src/core/evidence.ts"
 import type { Bytes } from "../../../src/crypto/bytes.ts"
 import { hex, random, unhex } from "../../../src/crypto/bytes.ts"
 import { encode } from "../../../src/crypto/cbor.ts"
@@ -60,24 +61,44 @@ export function withASigner(w: World): void {
                 c.ana,
                 "vault_rotate",
                 rotationAt(c, c.vault.state.seq - 1, c.vault.state.columns.hashes.at(c.vault.state.seq - 1)),
+                Date.now(),
             ),
         {
             scope: "vault",
             forked: true,
-            sees: (victim, honest) => expect(victim.titles).toEqual(honest.titles),
+            sees: async (victim, honest) => {
+                expect(victim.titles).toEqual(honest.titles)
+                await savesTheCut(victim, w)
+            },
         },
     )
     serving(
         w,
         "F36",
         "a cut with another hash at what this browser has seen",
-        (c) => c.add(c.ana, "vault_rotate", rotationAt(c, c.vault.state.seq, random(32))),
+        (c) => c.add(c.ana, "vault_rotate", rotationAt(c, c.vault.state.seq, random(32)), Date.now()),
         {
             scope: "vault",
             forked: true,
-            sees: (victim, honest) => expect(victim.titles).toEqual(honest.titles),
+            sees: async (victim, honest) => {
+                expect(victim.titles).toEqual(honest.titles)
+                await savesTheCut(victim, w)
+            },
         },
     )
+}
+
+/** What can be saved names the link that cuts, with its signer, beside what this browser verified. */
+async function savesTheCut({ context }: Twin, w: World): Promise<void> {
+    const rotation = context.books.teams.get(w.team)?.state
+    const { links, seq } = JSON.parse((await refusedLinks(context, w.team, w.vault)).text) as Said
+    const found: Map<string, Said> = new Map(links.map((link: Said) => [link.source, link]))
+    expect(found.get("cut by the team")).toMatchObject({
+        ...{ chain: "team", hash: hex(rotation?.head as Bytes) },
+        signer: { member: w.ana.member, signature: "holds" },
+    })
+    const mine = context.books.vault(w.vault)?.state.columns.hashes.at(seq)
+    expect(found.get("verified by this browser")).toMatchObject({ chain: "vault", hash: hex(mine as Bytes) })
 }
 
 function rotationAt(c: Collusion, seq: number, hash: Bytes) {
