@@ -53,6 +53,17 @@ class PersonalExists(Conflict):
     title = "There is a personal vault already."
 
 
+class TooManyHeld(Conflict):
+    """One member would hold more vaults, or one vault have more holders, than can be undone later.
+
+    A removal cuts every vault that its subject holds, and a rotation brings every holder a key:
+    each in one request.
+    """
+
+    code = "too_many_held"
+    title = "A member holds at most 1,500 vaults, and a vault has at most 1,000 holders."
+
+
 class TooManyLinks(RateLimited):
     """More rotations or holds than anybody needs; `retry_after` is in seconds."""
 

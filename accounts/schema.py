@@ -50,6 +50,11 @@ PROBLEMS: Final[Mapping[str, tuple[int, str, dict[str, Any]]]] = {
     "stale_seen": (409, "The team has changed since what you have seen.", {}),
     "rotation_due": (409, "The vault needs a new key before the next write.", {}),
     "taken": (409, "This place is taken by other bytes.", {}),
+    "too_many_held": (
+        409,
+        "A member holds at most 1,500 vaults, and a vault has at most 1,000 holders.",
+        {},
+    ),
     "kek_moved": (409, "The key was replaced meanwhile. Try again.", {}),
     "personal_exists": (409, "There is a personal vault already.", {"team": _TEAM}),
     "code_expired": (410, "The code has expired. Start again.", {}),

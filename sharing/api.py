@@ -105,7 +105,7 @@ class LinksView(Endpoint):
             200: shapes.LinkOut,
             **problems(
                 *("not_found", "refused", "head_moved", "stale_seen", "taken"),
-                *("kek_moved", "too_many", "kms_unavailable"),
+                *("kek_moved", "too_many", "too_many_held", "kms_unavailable"),
             ),
         },
     )
@@ -134,7 +134,7 @@ class RestoreView(Endpoint):
             200: shapes.LinkOut,
             **problems(
                 *("not_found", "refused", "head_moved", "held", "stale_seen", "rotation_due"),
-                *("taken", "kek_moved", "too_many", "kms_unavailable"),
+                *("taken", "kek_moved", "too_many", "too_many_held", "kms_unavailable"),
             ),
         },
     )

@@ -26,6 +26,12 @@ from vaults.crypto.profile import commitment
 
 MAX_TEXT: Final = 1_000  # characters of a name or an address
 MAX_PROFILES: Final = 20  # changes of one's own profile before each has to wait
+# Links of one account in one team before each has to wait: every one stays in the chain for good,
+# and every client verifies it. Who administers signs for many, and can be kept from nothing by it.
+MAX_LINKS: Final = 1_000
+MAX_LINKS_ADMINS: Final = 10_000
+# What only takes, and so can be no more than what was given, is not kept waiting.
+UNCOUNTED: Final = frozenset({"invite_revoke", "remove_member", "vault_revoke"})
 
 Guard = Callable[[], object]
 
@@ -61,7 +67,12 @@ def link_parse(signed: bytes, chain: ChainKind) -> ParsedLink:
 
 
 def team_commit(
-    *, access: TeamAccess, link: ParsedLink, changing: Changing, guard: Guard | None = None
+    *,
+    access: TeamAccess,
+    link: ParsedLink,
+    changing: Changing,
+    guard: Guard | None = None,
+    counted: Bucket | None = None,
 ) -> TeamState | None:
     """Append one link to a team chain, inside the caller's unit of work.
 
@@ -71,6 +82,7 @@ def team_commit(
         changing: the team's state, locked by the caller around the unit of work.
         guard: called under the lock of the team's row and before the fold: there the caller locks
             and checks its own rows, so that what often fails fails before the state moves.
+        counted: where the link counts, if not among those that the caller signed.
 
     Returns:
         The state after the link, or None if these very bytes stand in the chain already.
@@ -79,6 +91,7 @@ def team_commit(
         AccessDenied: no such team.
         HeadMoved: the link's place is filled, or not reached.
         LinkRefused: the fold refuses it; `T6.key`: it adds an account under keys of somebody else.
+        TooMany: this account has appended more links to this team than anybody needs.
     """
     seq, head = team_lock(access.team_id)
     if link_stands(access.team_id, link, seq):
@@ -90,6 +103,8 @@ def team_commit(
     changing.at_head(seq, head)
     if guard is not None:
         guard()
+    if link.type not in UNCOUNTED:
+        count_try([counted or _links_of(access)])
     try:
         state = changing.step(link)
     except Refused as verdict:
@@ -97,6 +112,11 @@ def team_commit(
     _append(access.team_id, link)
     _project(access.team_id, link, state)
     return state
+
+
+def _links_of(access: TeamAccess) -> Bucket:
+    free = MAX_LINKS_ADMINS if access.administers else MAX_LINKS
+    return Bucket("links", f"{access.team_id} {access.account_id}", free)
 
 
 def team_lock(team_id: UUID) -> tuple[int, bytes]:

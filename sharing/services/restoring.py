@@ -22,7 +22,7 @@ from accounts.access import TeamAccess
 from accounts.conflicts import LinkRefused, Taken
 from accounts.errors import Invalid
 from accounts.limits import Bucket, count_try
-from accounts.models import Opening, User
+from accounts.models import Opening
 from accounts.services.team import (
     MAX_PROFILES,
     Appended,
@@ -80,6 +80,9 @@ MOST: Final = {
 }
 
 
+MOST_LINKS: Final = 10_000  # of all types, to one team
+
+
 @dataclass(frozen=True, slots=True)
 class Companions:
     """What lay beside a link and is offered with it, as far as the offering client has it."""
@@ -100,14 +103,13 @@ def team_link_restore(*, access: TeamAccess, link: ParsedLink, companions: Compa
 
     Raises:
         as `team_commit`; HeadMoved also for a vault whose cut head is not reached.
-        Invalid: a companion does not fit, or the account that it adds is not in the backup.
+        Invalid: a companion does not fit.
         Taken: a row that it makes is there already. KmsUnavailable: nothing was written.
-        LinkRefused: `T10.expired` also by this server's clock, a month late; `T6.key` also while
-            the account that it adds has not given its own personal team back.
+        TooManyHeld: as `rights_project`.
+        LinkRefused: `T10.expired` also by this server's clock, a month late; `T6.key` also if the
+            account that it adds is not in the backup, or has not given its personal team back.
         TooMany: this account has given back much of this kind. Held: a rotation has to wait.
     """
-    if link.accept is not None and not _has_account(link.accept):
-        raise Invalid("The account of this acceptance is not on this server.")
     sealed = grants_seal(access.team_id, companions.grants)
     begun = _now_ms()
     # The fold asks for the signer's rights; the caller's own are not used.
@@ -120,6 +122,7 @@ def team_link_restore(*, access: TeamAccess, link: ParsedLink, companions: Compa
                 link=link,
                 changing=changing,
                 guard=lambda: _guard(access, link, changing, companions.openings),
+                counted=Bucket("restore", f"{access.team_id} {access.account_id}", MOST_LINKS),
             )
             if state is not None:
                 _store_openings(access.team_id, link, companions.openings)
@@ -214,10 +217,6 @@ def _subject(link: ParsedLink) -> UUID | bytes:
         return UUID(bytes=link.body["vault"])
     subject: bytes = link.body["invite" if link.type == "invite_revoke" else "member"]
     return subject
-
-
-def _has_account(accept: Accept) -> bool:
-    return User.objects.filter(pk=UUID(bytes=accept.account)).exists()
 
 
 def _apply(team_id: UUID, link: ParsedLink, state: TeamState) -> None:

@@ -232,6 +232,69 @@ def test_nobody_is_let_in_under_keys_that_are_not_the_accounts_own(world: World)
     )
 
 
+def test_one_member_cannot_grow_the_chain_of_all_without_end(world: World) -> None:
+    ana, bob = world.recruit("ana"), world.recruit("bob")
+    vault = world.vault_create(ana)
+    with patch("accounts.services.team.MAX_LINKS", -20):
+        world.team.vault_grant(ana, vault, bob, "read")
+        answer = world.send(ana, world.team.links[-1])
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many")
+    assert world.send(ana, world.team.links[-1]).status_code == 201
+
+
+def test_what_takes_is_not_kept_waiting_and_owners_are_not(world: World) -> None:
+    ana, bob = world.recruit("ana"), world.recruit("bob")
+    vault = world.vault_create(ana)
+    world.team.vault_grant(ana, vault, bob, "read")
+    world.push(ana)
+    with patch("accounts.services.team.MAX_LINKS", -20):
+        world.team.vault_revoke(ana, vault, bob)
+        world.push(ana)
+        world.team.set_role(world.founder, bob, "admin")
+        world.push(world.founder)
+        world.remove(ana, ana)
+
+
+def test_nobody_holds_more_vaults_than_a_removal_can_take(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "read"})
+    with patch("vaults.services.heads.MAX_HELD", 1):
+        _more, body = world.vault_parts(ana)
+        answer = world.post(ana, "links", body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "too_many_held")
+    assert Vault.objects.count() == 1
+    assert rights(world, vault)[ana.member] == 1
+
+
+def test_no_vault_has_more_holders_than_a_rotation_can_serve(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "read"})
+    with patch("vaults.services.heads.MAX_HOLDERS", 2):
+        world.team.vault_grant(world.founder, vault, ana, "write")
+        world.push(world.founder)
+        invitation = world.invite(world.founder, {vault: "read"})
+        bob = world.team.person("bob")
+        world.settle(bob)
+        body = world.team.accept_body(invitation, bob)
+        signed = world.team.sign(world.founder, "add_member", body)
+        answer = world.send(world.founder, signed)
+        assert (answer.status_code, answer.json()["code"]) == (409, "too_many_held")
+        assert (
+            world.post(
+                world.founder,
+                "restore",
+                {
+                    "vault": None,
+                    "link": signed,
+                    "openings": [],
+                    "grants": [],
+                    "olds": [],
+                    "blobs": [],
+                },
+            ).json()["code"]
+            == "too_many_held"
+        )
+        world.remove(world.founder, ana)
+
+
 def test_a_salt_stands_in_a_team_once(world: World) -> None:
     salt = os.urandom(32)
     assert renamed(world, salt, "Ana").status_code == 201

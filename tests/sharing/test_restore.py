@@ -331,7 +331,7 @@ def test_an_account_that_the_backup_does_not_have_is_not_added(world: World) -> 
     invitation = world.invite(world.founder)
     world.team.add_member(world.founder, invitation, world.team.person("nobody"))
     answer = world.post(world.founder, "restore", team_body(world.team.links[-1]))
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert (answer.status_code, answer.json()["code"]) == (422, "refused")
     assert Team.objects.get(kind="team").seq == 1
 
 

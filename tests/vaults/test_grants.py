@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.kek import open_kek
+from accounts.models import Team
 from audit.models import AuditEvent
 from tests.world import World, decoded
 from vaults.crypto import cbor
@@ -138,6 +139,25 @@ def test_an_old_dek_goes_from_an_earlier_to_a_later_epoch(
     assert answer.status_code == 400
 
 
+def test_the_same_twice_in_one_request_is_no_request(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "read"})
+    world.rotate(world.founder, vault)
+    grant = cbor.loads(world.team.grant(world.founder, vault, ana))
+    old = {"from": 1, "to": 2, "blob": bytes(113)}
+    path = f"vaults/{UUID(bytes=vault)}/olds"
+    stir = Team.objects.get(pk=world.id).stir
+    for times in (2, 0):
+        answers = [
+            world.post(world.founder, "grants", {"grants": [grant] * times}),
+            world.post(ana, path, {"olds": [old] * times}),
+        ]
+        told = [(answer.status_code, answer.json()["code"]) for answer in answers]
+        assert told == [(400, "invalid")] * 2
+    assert not OldDek.objects.exists()
+    # What stores nothing makes nobody's client fetch the team anew.
+    assert Team.objects.get(pk=world.id).stir == stir
+
+
 def test_a_held_vault_takes_no_write_but_the_holders(world: World, vault: bytes) -> None:
     ana = world.recruit("ana", {vault: "write"})
     until = decoded(world.post(world.founder, "hold", {"vaults": [vault]}))["until"]
@@ -156,6 +176,15 @@ def test_a_hold_is_for_once_a_minute(world: World, vault: bytes) -> None:
     world.post(world.founder, "hold", {"vaults": [vault]})
     answer = world.post(world.founder, "hold", {"vaults": [vault]})
     assert (answer.status_code, answer.json()["code"]) == (429, "too_many")
+
+
+def test_an_owners_hold_goes_over_that_of_whom_they_remove(world: World, vault: bytes) -> None:
+    ana = world.recruit("ana", {vault: "write"})
+    assert world.post(ana, "hold", {"vaults": [vault]}).status_code == 200
+    assert world.post(world.founder, "hold", {"vaults": [vault]}).status_code == 200
+    late = world.send_change(ana, vault, world.change_body(ana, vault, {world.item(): 1}))
+    assert (late.status_code, late.json()["code"]) == (409, "held")
+    world.remove(world.founder, ana)
 
 
 def test_a_minute_is_for_all_vaults_of_the_team(world: World, vault: bytes) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.access import TeamAccess
 from accounts.conflicts import LinkRefused, StaleSeen
-from accounts.errors import AccessDenied
+from accounts.errors import AccessDenied, Invalid
 from accounts.kek import KekMoved, OpenedKek, lend, open_kek
 from accounts.models import Kek
 from accounts.rows import rows_of
@@ -104,10 +104,13 @@ def grants_store(*, access: TeamAccess, kek_row: Kek, pairs: Sequence[tuple[byte
 
     Raises:
         AccessDenied: a vault that is not of this team.
+        Invalid: no grant, or one twice.
         LinkRefused: what a recipient's client would refuse.
         StaleSeen: the head does not cover the last link about recipient or vault.
         KmsUnavailable: nothing was written.
     """
+    if not pairs:
+        raise Invalid("Bring at least one grant.")
     grants = grants_parse(pairs)
     with lend(kek_row) as kek:
         sealed = _seal(kek, grants)
@@ -194,10 +197,14 @@ def grants_insert(access: TeamAccess, sealed: SealedGrants) -> int:
         How many were stored: one that opened is kept, and what would replace it passed over.
 
     Raises:
+        Invalid: two of them are by one sender to one member, vault and epoch.
         KekMoved: they are sealed under a KEK that is not the current one by now.
     """
     if not sealed.grants:
         return 0
+    places = {(grant.vault, grant.epoch, grant.to, grant.sender) for grant in sealed.grants}
+    if len(places) != len(sealed.grants):
+        raise Invalid("One grant for each member, vault and epoch.")
     stored = _insert(access.team_id, sealed)
     for grant in sealed.grants:
         if grant.row_hash() not in stored:

@@ -13,12 +13,16 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from accounts.conflicts import HeadMoved, Held
+from accounts.conflicts import HeadMoved, Held, TooManyHeld
 from accounts.errors import AccessDenied
 from accounts.team_chain import TeamState
 from accounts.team_chain.state import Cut
 from vaults.crypto.links import ParsedLink
 from vaults.models import VaultLink
+
+# A cut has 2,000 places (SPEC 3), and names all the vaults that a member held: with room to spare.
+MAX_HELD: Final = 1_500
+MAX_HOLDERS: Final = 1_000  # the grants that one rotation may bring
 
 _COLUMNS: Final = "id, seq, head, seen_seq, last_cut_seq, held_until, held_by"
 _LOCK: Final = (
@@ -155,8 +159,17 @@ def vaults_project(vaults: Iterable[bytes], state: TeamState) -> None:
 
 
 def rights_project(team_id: UUID, member_id: bytes, state: TeamState) -> None:
-    """Write the rights that a member holds after the last link; the fold has all of them."""
+    """Write the rights that a member holds after the last link; the fold has all of them.
+
+    Raises:
+        TooManyHeld: the link gave more than one removal, or one rotation, could take back.
+    """
     held = [state.vaults[vault] for vault in state.held(member_id)]
+    gained = [vault for vault in held if vault.since[member_id] == state.seq]
+    if gained and len(held) > MAX_HELD:
+        raise TooManyHeld
+    if any(len(vault.since) > MAX_HOLDERS for vault in gained):
+        raise TooManyHeld
     folded: list[Any] = [
         [UUID(bytes=vault.id) for vault in held],
         [vault.right(member_id) for vault in held],

@@ -28,8 +28,11 @@ def olds_store(*, access: VaultAccess, olds: Sequence[OldIn]) -> int:
     Any holder may: whether one is good, each reader's client sees by the DEK's commitment.
 
     Raises:
-        Invalid: an epoch that the vault has not reached, or not from an earlier to a later one.
+        Invalid: none; an epoch that the vault has not reached, or not from an earlier to a later
+            one; the same two epochs twice.
     """
+    if not olds:
+        raise Invalid("Bring at least one old DEK.")
     with unit_of_work():
         team_stir(access.team_id)
         newest = Vault.objects.values_list("epoch", flat=True).get(pk=access.vault_id)
@@ -38,7 +41,13 @@ def olds_store(*, access: VaultAccess, olds: Sequence[OldIn]) -> int:
 
 
 def olds_insert(access: TeamAccess, vault_id: UUID, olds: Sequence[OldIn], *, newest: int) -> None:
-    """Store former DEKs, inside the caller's unit of work; a later one of mine replaces mine."""
+    """Store former DEKs, inside the caller's unit of work; a later one of mine replaces mine.
+
+    Raises:
+        Invalid: as `olds_store`, but for an empty list.
+    """
+    if len({(old.from_epoch, old.to_epoch) for old in olds}) != len(olds):
+        raise Invalid("One old DEK for each two epochs.")
     for old in olds:
         if not 1 <= old.from_epoch < old.to_epoch <= newest:
             raise Invalid("An old DEK goes from an earlier epoch to a later one of the vault.")

@@ -72,7 +72,7 @@ const BACK_OFF = 80 // ms, doubled each time, times a random number below 1
 /** The server will never take these bytes. */
 const LOST: readonly string[] = [
     ...["head_moved", "stale_seen", "rotation_due", "taken", "refused"],
-    "personal_exists",
+    ...["personal_exists", "too_many_held"],
 ]
 /** Build anew and try again. */
 const MOVED: readonly string[] = ["head_moved", "stale_seen", "rotation_due", "taken", "held", "kek_moved"]

@@ -27,7 +27,7 @@ import { asBytes, asMap } from "./wire.ts"
 /** Something that comes before it is missing there. What else is no verdict, as `held` and `kek_moved`, passes by itself. */
 const MOVED: readonly string[] = ["head_moved", "stale_seen", "rotation_due"]
 /** The server's verdict on a link; asked again it would say the same. */
-const FINAL: readonly string[] = ["refused", "invalid", "taken", "too_large", "gone"]
+const FINAL: readonly string[] = ["refused", "invalid", "taken", "too_large", "gone", "too_many_held"]
 
 export class Restore {
     readonly #context: Context

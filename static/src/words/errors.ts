@@ -23,6 +23,8 @@ export const ERRORS = {
     refused:
         "This server says that this change is not valid, and that it did not make it. Look at it as it is now, and try again; if it stays, tell the person who runs the server.",
     too_many: "Too many attempts.",
+    too_many_held:
+        "Nobody can hold more than 1,500 vaults, and no vault can have more than 1,000 people: a removal could not take them out at once. Take somebody out of a vault first.",
     kms_unavailable:
         "This server cannot reach its key service, so vaults stay shut. Nothing is lost. Try again later.",
     unavailable: "This server is not available at the moment. Your drafts are kept, sealed, on this device.",
