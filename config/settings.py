@@ -166,11 +166,10 @@ ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("browser",)
 # allauth mounts none of its routes here, so it may name no page of ours but these.
+# No page resets a password, and allauth's routes for it are not mounted.
 HEADLESS_FRONTEND_URLS = {
-    "account_confirm_email": f"{PUBLIC_URL}/sign-up",
-    "account_reset_password": f"{PUBLIC_URL}/recovery",
-    "account_reset_password_from_key": f"{PUBLIC_URL}/recovery",
-    "account_signup": f"{PUBLIC_URL}/sign-up",
+    "account_confirm_email": f"{PUBLIC_URL}/signup",
+    "account_signup": f"{PUBLIC_URL}/signup",
 }
 MFA_ADAPTER = "accounts.adapter.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

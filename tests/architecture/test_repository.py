@@ -161,3 +161,18 @@ def test_the_search_for_passwords_finds_allauths() -> None:
     pattern = URLPattern.__new__(URLPattern)
     pattern.callback = view
     assert any("password" in name for name in fields_of(pattern))
+
+
+def test_the_server_names_only_pages_that_the_client_has() -> None:
+    routes = (BASE_DIR / "static/src/state/route.ts").read_text(encoding="utf-8")
+    pages = re.findall(r"^    (\w+): \{ page: ", routes, re.MULTILINE)
+    named = [
+        (name, page)
+        for name, text in tracked()
+        if name.endswith(".py") and not name.startswith("tests/")
+        for page in re.findall(r"PUBLIC_URL\}/([\w-]+)", text)
+    ]
+
+    assert {"signup", "device", "join"} <= set(pages)
+    assert len(named) >= 3
+    assert [each for each in named if each[1] not in pages] == []

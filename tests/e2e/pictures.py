@@ -123,6 +123,12 @@ def sign_in(password: str) -> Callable[[Page], None]:
     return run
 
 
+def mail_link(page: Page) -> None:
+    """Ask for a link where others have tried too often."""
+    sign_in("tried too often")(page)
+    press("Mail me a link")(page)
+
+
 def new_key(page: Page) -> None:
     """Begin an SSH key, with the generator open."""
     page.get_by_role("button", name="SSH key").click()
@@ -189,6 +195,11 @@ def to_the_key(page: Page) -> None:
     page.mouse.wheel(0, 600)
 
 
+def to_the_sessions(page: Page) -> None:
+    """Look at where one is signed in."""
+    page.get_by_text("As this server tells it").scroll_into_view_if_needed()
+
+
 def make_auditor(page: Page) -> None:
     """Choose the role that takes all rights away."""
     page.get_by_label("Role of “Ben Okafor”").select_option("auditor")
@@ -199,6 +210,11 @@ SHOTS = (
     Shot("sign-in", "/signin", "anonymous"),
     Shot("sign-in-wrong", "/signin", "anonymous", sign_in("wrong")),
     Shot("refusal", "/signin", "anonymous", sign_in("lying server")),
+    Shot("sign-in-tried", "/signin", "anonymous", sign_in("tried too often")),
+    Shot("sign-in-mailed", "/signin", "anonymous", mail_link),
+    Shot("device", "/device", "anonymous", query="#whole"),
+    Shot("device-used", "/device", "anonymous", query="#used"),
+    Shot("device-offline", "/device", "anonymous", query="#offline"),
     Shot("sign-up", "/signup", "anonymous"),
     Shot("sign-up-weak", "/signup", "anonymous", sign_up),
     Shot("sign-up-left", "/signup", "left"),
@@ -280,6 +296,7 @@ SHOTS = (
     Shot("access-keys", f"/vaults/{FLEET}/access", "last", to_the_key),
     Shot("auditor", f"/teams/{TEAM}/members", "last", make_auditor),
     Shot("settings", "/settings"),
+    Shot("settings-sessions", "/settings", "full", to_the_sessions),
     Shot("keyboard", "/", "full", keyboard_help),
     Shot("notices", "/", "notices"),
     Shot("refused", "/", "refused", press("Show what")),

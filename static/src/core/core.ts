@@ -17,6 +17,7 @@ import type {
     Role,
     SavedLinks,
     SaveResult,
+    SessionView,
     Snapshot,
     Written,
 } from "../worker/api.ts"
@@ -24,6 +25,7 @@ import type { Opened } from "./account.ts"
 import { Accounts } from "./account.ts"
 import { normalised } from "./address.ts"
 import type { Clock } from "./clock.ts"
+import { endSession, mailDeviceLink, sessionsOf, useDeviceLink } from "./devices.ts"
 import { dropDraft, listDrafts, putDraft } from "./drafts.ts"
 import { readableCopy, refusedLinks } from "./evidence.ts"
 import { CoreFailure, ensure } from "./failure.ts"
@@ -240,6 +242,22 @@ export class CoffretCore implements Core {
     async changePassword(current: string, next: string): Promise<void> {
         const { me } = this.#sessionOrFail().context
         await this.#unlessEnded(this.#accounts.changePassword(me, current, next))
+    }
+
+    async mailDeviceLink(email: string): Promise<void> {
+        await mailDeviceLink(this.#server, normalised(email))
+    }
+
+    async useDeviceLink(token: string): Promise<void> {
+        await useDeviceLink(this.#server, token)
+    }
+
+    async sessions(): Promise<SessionView[]> {
+        return sessionsOf(this.#context().server)
+    }
+
+    async endSession(id: number): Promise<void> {
+        await endSession(this.#context().server, id)
     }
 
     async touch(): Promise<void> {

@@ -15,6 +15,7 @@ export type Route =
     | { page: "sign-in" }
     | { page: "sign-up" }
     | { page: "join" }
+    | { page: "device" }
     | { page: "nowhere" }
 
 const ID = /^[0-9a-f]{32}$/
@@ -35,6 +36,7 @@ const PLAIN: Record<string, Route> = {
     signin: { page: "sign-in" },
     signup: { page: "sign-up" },
     join: { page: "join" },
+    device: { page: "device" },
 }
 
 /** Read the path and query of an address; whatever is not an address of ours is `nowhere`. */
@@ -157,6 +159,7 @@ export function routeTitle(route: Route): string {
         "sign-in": "Sign in",
         "sign-up": "Sign up",
         join: "Invitation",
+        device: "Device link",
         nowhere: "Not found",
     }
     return `${titles[route.page]} · Coffret`

@@ -41,6 +41,7 @@ export const CONTROLS = {
     password: ["crypto"],
     lock: ["client"],
     signOut: ["server"],
+    sessions: ["server"],
     kit: ["crypto"],
     shortcuts: ["client"],
     way: ["crypto"],

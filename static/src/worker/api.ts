@@ -217,6 +217,19 @@ export interface Kit {
     madeAt: number
 }
 
+/** A browser that is signed in. What the server says of it is quoted, if it is shown at all. */
+export interface SessionView {
+    id: number
+    /** This browser's own. */
+    here: boolean
+    /** Of the machine, or of the network it sits in. */
+    address: string
+    /** As the browser called itself. */
+    browser: string
+    /** Unix ms, by the server's clock. */
+    since: number
+}
+
 export interface InvitePreview {
     team: Id
     teamName: string | null
@@ -285,6 +298,12 @@ export interface Core {
     lock(): Promise<void>
     signOut(): Promise<void>
     changePassword(current: string, next: string): Promise<void>
+    /** A link that gives this browser tries of its own; nobody is told whether the address has an account. */
+    mailDeviceLink(email: string): Promise<void>
+    useDeviceLink(token: string): Promise<void>
+    /** Where this account is signed in, newest first, as the server says. */
+    sessions(): Promise<SessionView[]>
+    endSession(id: number): Promise<void>
     /** Any key, click or scroll in the page; puts auto-lock off. */
     touch(): Promise<void>
     setVisible(visible: boolean): Promise<void>

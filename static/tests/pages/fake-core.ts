@@ -18,6 +18,7 @@ import type {
     Role,
     Row,
     SavedLinks,
+    SessionView,
     Snapshot,
     TeamView,
     VaultView,
@@ -25,7 +26,7 @@ import type {
 } from "../../src/worker/api.ts"
 import { type Kept, many, samples } from "./sample-items.ts"
 import { DAY, hex, members, NOW, PHRASES, TEAM, teams, vault, WORDS } from "./sample-team.ts"
-import { bare, KIT, SCENES } from "./scenes.ts"
+import { bare, KIT, SCENES, SESSIONS } from "./scenes.ts"
 
 function fail(code: string, more: Partial<Failure> = {}): never {
     throw { code, ...more } satisfies Failure
@@ -39,6 +40,7 @@ export class FakeCore implements Core {
     #drafts = new Map<Id, Draft>()
     #listeners: ((event: Event) => void)[] = []
     #tries = 5
+    #sessions = SESSIONS
     invitation: InvitePreview | Failure = {
         team: hex(3),
         teamName: "Northwind Operations",
@@ -143,6 +145,7 @@ export class FakeCore implements Core {
         this.#set({ phase: "open", kitSaved: confirmed })
     }
     async signIn(email: string, password: string): Promise<void> {
+        if (password === "tried too often") fail("too_many", { retryAfter: 900 })
         if (password === "lying server") fail("refused", { refusal: "A3.server_key" })
         if (password !== "correct horse battery staple") fail("login_failed")
         this.#set({ phase: "open", email })
@@ -159,6 +162,17 @@ export class FakeCore implements Core {
     }
     async changePassword(current: string): Promise<void> {
         if (current !== "correct horse battery staple") fail("login_failed")
+    }
+    async mailDeviceLink(): Promise<void> {}
+    async useDeviceLink(token: string): Promise<void> {
+        if (token === "used") fail("gone")
+        if (token === "offline") fail("offline")
+    }
+    async sessions(): Promise<SessionView[]> {
+        return this.#sessions
+    }
+    async endSession(id: number): Promise<void> {
+        this.#sessions = this.#sessions.filter((each) => each.id !== id)
     }
     async touch(): Promise<void> {}
     async setVisible(): Promise<void> {}

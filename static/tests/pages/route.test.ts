@@ -24,6 +24,7 @@ const ROUTES: Route[] = [
     { page: "sign-in" },
     { page: "sign-up" },
     { page: "join" },
+    { page: "device" },
 ]
 
 test.each(ROUTES)("$page is read back", (route) => {

@@ -1,5 +1,5 @@
 /** States to begin in: what the pictures show. */
-import type { Kit, MemberView, Refusal, Snapshot } from "../../src/worker/api.ts"
+import type { Kit, MemberView, Refusal, SessionView, Snapshot } from "../../src/worker/api.ts"
 import { asUnverified, hex, NOW, TEAM, VAULTS } from "./sample-team.ts"
 
 export function bare(phase: Snapshot["phase"]): Snapshot {
@@ -27,6 +27,25 @@ export const KIT: Kit = {
     server: "coffret.example.net",
     madeAt: NOW,
 }
+
+const ON =
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+
+export const SESSIONS: SessionView[] = [
+    { id: 3, here: true, address: "203.0.113.7", browser: ON, since: NOW },
+    {
+        ...{ id: 2, here: false, address: "2001:db8:85a3:8d3:1319:8a2e:370:7348", since: NOW - 86_400_000 },
+        browser:
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Safari/604.1",
+    },
+    {
+        id: 1,
+        here: false,
+        address: "198.51.100.24",
+        browser: "backup-script 1.0 (nightly)",
+        since: NOW - 9e9,
+    },
+]
 
 /** States to begin in, by name: what the pictures show. */
 export const SCENES: Record<string, (snapshot: Snapshot) => Snapshot> = {
