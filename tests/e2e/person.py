@@ -118,8 +118,24 @@ class Person:
     def open_members(self) -> None:
         self.case.get_by_role("link", name=re.compile("^Members")).click()
 
-    def invite(self, email: str, vault: str, right: str, *, by_mail: bool = False) -> str:
-        """Return the link that goes to the invitee by another way than this server."""
+    def invite(
+        self,
+        email: str,
+        vault: str,
+        right: str,
+        *,
+        by_mail: bool = False,
+        title: str = "The invitation is ready",
+    ) -> str:
+        """Return the link that goes to the invitee by another way than this server.
+
+        Args:
+            email: the invitee's.
+            vault: its name.
+            right: in that vault.
+            by_mail: the link is to be mailed.
+            title: what the dialog says of the link.
+        """
         self.open_members()
         self.button("Invite")
         self.field("E-mail").fill(email)
@@ -132,6 +148,7 @@ class Person:
         self.button("Make the link")
         link = self.field(f"Link for {email}")
         expect(link).to_be_visible(timeout=SLOW)
+        expect(self.page.get_by_role("heading", name=title)).to_be_visible()
         url = link.input_value()
         letter = self.page.get_by_role("link", name="Write the mail")
         if by_mail:

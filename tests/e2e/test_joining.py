@@ -7,12 +7,12 @@ import base64
 import re
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.bench.people import BenchWorld
 from tests.chains import Invitation
@@ -242,6 +242,43 @@ def test_a_link_that_is_no_good_says_what_to_do_next(crew: Crew) -> None:
     title(private, "This invitation was taken back")
     no_findings(private, late, wrong, cut)
     assert not re.search("[#?]", private.url)
+
+
+@contextmanager
+def answer_lost(page: Page) -> Iterator[None]:
+    """The server does the next thing that is asked of a team, and its answer is lost."""
+    lost: list[Route] = []
+
+    def lose(route: Route) -> None:
+        lost.append(route)
+        route.fetch()
+        route.abort()
+
+    page.route("**/api/v1/teams/*/links", lose, times=1)
+    yield
+    assert len(lost) == 1
+
+
+def test_what_has_no_answer_is_said_as_kept_and_is_done_once(crew: Crew) -> None:
+    """An invitation's link is shown all the same, and whoever removes gets their list."""
+    olga, ines = crew.olga, crew.ines
+    with answer_lost(olga.page):
+        link = olga.invite("lost@example.org", VAULT, "read", title="The invitation is on its way")
+    invited = olga.page.get_by_role("cell", name="lost@example.org", exact=True)
+    expect(invited).to_have_count(1, timeout=SLOW)
+    private = crew.stranger()
+    private.goto(link)
+    title(private, f"Join “{TEAM}”")
+
+    olga.button(f"Remove “{ines.name}”")
+    dialog = olga.page.get_by_role("dialog")
+    with answer_lost(olga.page):
+        dialog.get_by_role("button", name=f"Remove “{ines.name}”").click()
+        expect(dialog.get_by_text(f"“{ines.name}” is to be removed")).to_be_visible(timeout=SLOW)
+    expect(dialog.get_by_text("Change these where they are used")).to_be_visible()
+    # The next look finds it in the log.
+    expect(dialog.get_by_text("Signed and in the team")).to_be_visible(timeout=SLOW)
+    olga.button("Done")
 
 
 @pytest.fixture
