@@ -7,7 +7,7 @@ from tests.e2e.thief import forms
 from tests.evil.proxy import Sent
 
 # What adds to chains or hands out keys. A report that a grant does not open carries neither.
-KEY_BEARING = r"(links|grants|hold|vaults/[^/]+/(changes|olds))"
+KEY_BEARING = r"(links|grants|hold|restore|vaults/[^/]+/(changes|olds))"
 LEAST = 9  # bytes of a secret that is looked for: shorter ones occur by chance
 
 

@@ -93,12 +93,25 @@ class Scene:
             asked: the person asked for what is refused.
         """
         self.victim.expect_refusal(refusal, asked=asked)
-        self.silent(team, len(self.liar.sent) if since is None else since)
+        since = len(self.liar.sent) if since is None else since
+        self.silent(team, since, is_behind=refusal == "T4.older")
 
-    def silent(self, team: Team, since: int) -> None:
-        """Give the client time to betray something, and see that it does not."""
+    def silent(self, team: Team, since: int, *, is_behind: bool = False) -> None:
+        """Give the client time to betray something, and see that it does not.
+
+        Args:
+            team: whose keys and links do not leave.
+            since: from this request on.
+            is_behind: the server shows less than the client has. It is given back what it had
+                before: links of the real chains, as they were, and nothing else.
+        """
         self.rounds(SETTLED)
-        left = written(self.liar.sent[since:], team.path)
+        sent = self.liar.sent[since:]
+        if is_behind:
+            given = [each for each in sent if each.path == f"{team.path}restore"]
+            assert {each.value()["link"] for each in given} <= team.own_links()
+            sent = [each for each in sent if each not in given]
+        left = written(sent, team.path)
         assert left == [], left
         self.no_leak(team)
 

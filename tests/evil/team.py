@@ -325,6 +325,11 @@ class Team(World):
         }
         return {state.id: (state.seq, state.head), **vaults}
 
+    def own_links(self) -> set[bytes]:
+        """Every link of this team and its vaults, as it was built."""
+        vaults = (each.links for each in self.team.vaults.values())
+        return {*self.team.links, *itertools.chain(*vaults)}
+
     def catch_up(self) -> None:
         """Fold what others wrote on the server, and take the founder's new keys."""
         team = {"team": self.team.state.id, "seq": self.team.state.seq}

@@ -168,6 +168,7 @@ export const LINES = {
         "an older team, on a browser without a cache": "T4.older",
         "an older vault, on a browser without a cache": "T4.older",
         "another history, on a browser without a cache": "T4.fork",
+        "a head that was true before, to a browser that keeps what came after": "T4.older",
         "another team head at the same place": "T4.fork",
         "another vault head at the same place": "T4.fork",
         "another vault head at the same place, while a colleague waits for the key": "T4.fork",

@@ -6,6 +6,10 @@ import { toFailure } from "../../src/core/failure.ts"
 import { uuid } from "../../src/core/ids.ts"
 import { createVault } from "../../src/core/members.ts"
 import type { MemoryStore } from "../../src/core/store.ts"
+import type { Bytes } from "../../src/crypto/bytes.ts"
+import { hex } from "../../src/crypto/bytes.ts"
+import { decode } from "../../src/crypto/cbor.ts"
+import { parseSigned } from "../../src/crypto/links.ts"
 import { PASSWORD } from "../core/device.ts"
 import type { Lie, Sent } from "./lying.ts"
 import { Twin } from "./twin.ts"
@@ -40,7 +44,8 @@ export interface Honest {
 }
 
 /** Requests that carry a key or something that a person wrote, sealed or signed. */
-export const BEARING = /\/(grants|links|changes|olds)$|^invites\/accept$|^teams$|^password\/|^signup\//
+export const BEARING =
+    /\/(grants|links|changes|olds|restore)$|^invites\/accept$|^teams$|^password\/|^signup\//
 
 /** The whole of a case that ends in a refusal. */
 export async function refused(world: World, id: RefusalId, scene: Scene): Promise<void> {
@@ -50,6 +55,7 @@ export async function refused(world: World, id: RefusalId, scene: Scene): Promis
     await act(scene, victim)
     expect(new Set(victim.refusals)).toEqual(new Set([id, ...(scene.also ?? [])]))
     await keepsItsLink(victim)
+    expectGivenBack(victim, id)
     await scene.sees?.(victim, honest)
     await staysShut(world, scene, victim)
     expectPlainReports(victim)
@@ -113,6 +119,23 @@ async function staysShut(world: World, scene: Scene, victim: Twin): Promise<void
     if (concerned !== "") expect(after.filter(({ path }) => path.includes(concerned))).toEqual([])
     expect(after.filter(({ path }) => BEARING.test(path))).toEqual([])
     expectNothingOut(world, victim.transport.sent)
+}
+
+/** To a server that is behind, links of this browser's own chains that it had before are given back; to any other nothing. */
+function expectGivenBack(victim: Twin, id: RefusalId): void {
+    const given = givenBack(victim)
+    if (id !== "T4.older") expect(given).toEqual([])
+    for (const { path, body } of given) {
+        const { link, vault } = decode(body as Bytes) as { link: Bytes; vault: Bytes | null }
+        const team = [...victim.context.books.teams.values()].find((book) => path.includes(uuid(book.id)))
+        const { seq, hash } = vault === null ? parseSigned(link, "team") : parseSigned(link, "vault")
+        const mine = vault === null ? team?.state.hashes : team?.vault(hex(vault))?.state.columns.hashes
+        expect(mine?.is(seq, hash), path).toBe(true)
+    }
+}
+
+export function givenBack({ transport }: Twin): Sent[] {
+    return transport.sent.filter(({ path }) => path.endsWith("/restore"))
 }
 
 export async function failureOf(done: Promise<unknown>): Promise<string> {

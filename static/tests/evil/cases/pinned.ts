@@ -1,5 +1,6 @@
 /** T4, T5, T6, T17, R22, R23: what this browser has seen before, whose chain it is, and whose clock decides. */
 import { expect } from "vitest"
+import type { TeamState } from "../../../src/chain/team.ts"
 import { digest } from "../../../src/chain/team.ts"
 import { refusedLinks } from "../../../src/core/evidence.ts"
 import { openInvite } from "../../../src/core/invites.ts"
@@ -10,7 +11,7 @@ import { sha256 } from "../../../src/crypto/sodium.ts"
 import { collude, nextFields, signRaw } from "../collusion.ts"
 import { lie } from "../declare.ts"
 import type { Lie, Said } from "../lying.ts"
-import { passedOver, refused } from "../scene.ts"
+import { givenBack, passedOver, refused } from "../scene.ts"
 import { Twin } from "../twin.ts"
 import type { World } from "../world.ts"
 import { nextChange, serving, teamRecord } from "./serving.ts"
@@ -41,6 +42,17 @@ export function seenBefore(w: World): void {
             vault: w.vault2,
         }),
     )
+    lie("T4", "a head that was true before, to a browser that keeps what came after", async (id) => {
+        const now = await Twin.of(w.mary, w.mary)
+        await now.look()
+        const state = now.context.books.teams.get(w.team)?.state as TeamState
+        const before = { hash: state.hashes.at(state.seq - 1), seq: state.seq - 1 }
+        await refused(w, id, {
+            ...{ ...known("mary"), scope: "team" },
+            lie: teamHead(w.team, (head) => Object.assign(head, before)),
+            sees: (victim) => expect(givenBack(victim)).toHaveLength(1),
+        })
+    })
     lie("T4", "another history, on a browser without a cache", async (id) => {
         const { told, real, forged } = await lastReplaced(w)
         await refused(w, id, {
