@@ -226,10 +226,10 @@ export function comingBack(w: World): void {
                 if (!path.endsWith("/links")) return send()
                 const { link } = decode(body as Uint8Array) as { link: Uint8Array }
                 if (parseSigned(link, "team").type !== "remove_member") return send()
-                return { ...conflict(), body: new TextEncoder().encode('{"code":"no_right"}'), status: 403 }
+                return { ...conflict(), body: new TextEncoder().encode('{"code":"refused"}'), status: 422 }
             },
         }
-        expect(await failureOf(removeMember(ana.context, w.team, member))).toBe("no_right")
+        expect(await failureOf(removeMember(ana.context, w.team, member))).toBe("refused")
         const state = ana.context.books.teams.get(w.team)?.state
         expect(state?.invites.get(hash)?.state).toBe("revoked")
     })
