@@ -7,7 +7,7 @@ a member with the keys that their browser made. What is written here opens in th
 import itertools
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -32,11 +32,13 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Account:
-    """Who a person is on the server, and their session there."""
+    """Who a person is on the server, and their keys, which are the same in every team."""
 
     id: bytes
     email: str
     session: Session
+    identity: SigningKey = field(default_factory=SigningKey.generate)
+    box: PrivateKey = field(default_factory=PrivateKey.generate)
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,14 @@ class Sealed(NamedTuple):
 class Builder(TeamBuilder):
     """A team whose name, and whose people's names and addresses, open their commitments."""
 
-    def __init__(self, name: str, account: Account) -> None:
-        self.name = name
+    def __init__(self, name: str, account: Account, *, kind: str = "team") -> None:
+        self.name, self.account = name, account
         self.salt = os.urandom(32)
         self.openings = [{"kind": "team", "salt": self.salt, "text": name}]
-        super().__init__(os.urandom(8).hex(), account=account.id)
+        super().__init__(os.urandom(8).hex(), kind=kind, account=account.id)
 
     def sign_genesis(self, founder: Person, *, kind: str = "team", **fields: Any) -> bytes:
+        founder.identity, founder.box = self.account.identity, self.account.box
         self.openings += called(founder, "founder@example.org")
         body = {
             "founder": founder.as_founder(),
@@ -107,6 +110,10 @@ class Cast:
         self.accounts = [
             Account(account, email, Session(client)) for account, email, client in made
         ]
+        for each in self.accounts:
+            # As a client does at the first unlock: by it the server knows the account's keys.
+            genesis = Builder("Personal", each, kind="personal").links[0]
+            each.session.client("POST", "teams", {"link": genesis, "openings": []})
 
     def anew(self) -> list[Account]:
         """The accounts for another team. They take turns in founding: one may not found many."""
@@ -144,6 +151,7 @@ class Team(World):
         """A person with an account of the cast that is not in this team yet."""
         person, account = self.team.person(name), self.free.pop(0)
         person.account, self.emails[account.id] = account.id, account.email
+        person.identity, person.box = account.identity, account.box
         self.people[name] = person
         return person
 
