@@ -1,0 +1,71 @@
+/** The real pages: who stands for a member's keys, and the last change by someone else wherever a person reads. */
+import { flushSync, mount, tick, unmount } from "svelte"
+import { afterEach, beforeEach, expect, test } from "vitest"
+import App from "../../src/App.svelte"
+import { go } from "../../src/state/router.svelte.ts"
+import { session } from "../../src/state/session.svelte.ts"
+import { day } from "../../src/words/names.ts"
+import type { Overview, TeamView } from "../../src/worker/api.ts"
+import { FakeCore } from "./fake-core.ts"
+import { hex, TEAM, VAULTS } from "./sample-team.ts"
+
+let shown: ReturnType<typeof mount>
+let core: FakeCore
+
+async function settled(): Promise<void> {
+    for (let turn = 0; turn < 5; turn++) {
+        await tick()
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        flushSync()
+    }
+}
+
+const wordsOf = (selector: string) =>
+    [...document.querySelectorAll(selector)].map(
+        (found) => found.textContent?.replace(/\s+/g, " ").trim() ?? "",
+    )
+
+beforeEach(async () => {
+    core = new FakeCore("full")
+    session.connect(core, (listener) => core.subscribe(listener))
+    await core.start()
+    go({ page: "items", vault: VAULTS.fleet, item: null, mode: "view" })
+    shown = mount(App, { target: document.body })
+    await settled()
+})
+
+afterEach(async () => {
+    await unmount(shown)
+    document.body.textContent = ""
+})
+
+const LAST = /^Last change by someone else: “Ben Okafor”, .+ by their clock$/
+
+test("the last change by someone else stands under the list, an open item and the members", async () => {
+    expect(wordsOf(".pane-list > .last-change")).toEqual([expect.stringMatching(LAST)])
+    expect(wordsOf(".pane-item > .last-change")).toEqual([])
+    const overview: Overview = { type: "note", title: "theirs", tags: [], trash: null }
+    const at = { team: TEAM, vault: VAULTS.fleet, author: hex(101), at: Date.now(), verified: true }
+    core.put({ row: { id: hex(7_777), overview, revision: 1, ...at }, details: { fields: [], note: "" } })
+    go({ page: "items", vault: VAULTS.fleet, item: hex(7_777), mode: "view" })
+    await settled()
+    expect(wordsOf(".pane-item > .last-change")).toEqual([expect.stringMatching(LAST)])
+    go({ page: "members", team: TEAM })
+    await settled()
+    expect(wordsOf(".page > .last-change")).toEqual([expect.stringMatching(LAST)])
+})
+
+test("a member's page says who stands for their keys, and since when", async () => {
+    go({ page: "members", team: TEAM })
+    await settled()
+    const { members } = session.snapshot.teams.find(({ id }) => id === TEAM) as TeamView
+    const present = members.filter((member) => member.present && member.verified !== "founder")
+    const ways = { token: "let in by", words: "by", founder: "", none: "" }
+    const said = present.map(({ verified, checked }) =>
+        verified === "none"
+            ? "came by mail; nobody has compared words yet"
+            : `${ways[verified]} “Ben Okafor”, ${day(checked.at)}`,
+    )
+    expect(new Set(present.map(({ verified }) => verified)).size).toBe(3)
+    expect(wordsOf(".since").toSorted()).toEqual(said.toSorted())
+})
