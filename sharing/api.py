@@ -23,7 +23,7 @@ from accounts.services.team import Appended, OpeningText, link_parse, profile_se
 from accounts.wire import parse
 from sharing import serializers as shapes
 from sharing.selectors import waiting_by_team
-from sharing.services.invites import invite_accept, invite_open
+from sharing.services.invites import invite_accept, invite_find, invite_open
 from sharing.services.joining import invite_create, invite_revoke, member_add, member_take_out
 from sharing.services.restoring import Companions, team_link_restore, vault_link_restore
 from vaults.access import require_member_and_kek
@@ -168,6 +168,26 @@ def _restore_vault(access: TeamAccess, body: Body) -> Written:
     return vault_link_restore(access=access, vault_id=body["vault"], change=change)
 
 
+class InviteFindView(Endpoint):
+    """What the key of an invitation is made for, beside the secret in the link."""
+
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        request=shapes.InviteFindIn,
+        responses={
+            200: shapes.InviteFindOut,
+            **problems("not_found", "too_many", "kms_unavailable", public=True),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Say to which team an invitation belongs, and its id there: no more."""
+        body = parse(shapes.InviteFindIn, request)
+        origin = origin_buckets(request, "open", times=10)
+        team, invite = invite_find(user=request.user, invite=body["invite"], origin=origin)
+        return Response({"team": team, "invite": invite})
+
+
 class InviteOpenView(Endpoint):
     """Following an invitation; people do so before they have an account."""
 
@@ -181,10 +201,12 @@ class InviteOpenView(Endpoint):
         },
     )
     def post(self, request: Request) -> Response:
-        """Serve the team's chain to whoever names an open invitation by its hash."""
+        """Serve the team's chain to whoever signs with the key of an open invitation."""
         body = parse(shapes.InviteOpenIn, request)
         origin = origin_buckets(request, "open", times=10)
-        found = invite_open(user=request.user, invite=body["invite"], origin=origin)
+        found = invite_open(
+            user=request.user, invite=body["invite"], proof=body["proof"], origin=origin
+        )
         openings = [
             {
                 "kind": opening.kind,

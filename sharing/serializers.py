@@ -48,8 +48,18 @@ class RestoreIn(StrictSerializer):
     blobs = many(BlobIn(), MAX_ENTRIES)
 
 
+class InviteFindIn(StrictSerializer):
+    invite = BytesField(32)
+
+
+class InviteFindOut(Shape):
+    team = IdField()
+    invite = BytesField(16)
+
+
 class InviteOpenIn(StrictSerializer):
     invite = BytesField(32)
+    proof = BytesField(64)
 
 
 class OpeningOut(Shape):

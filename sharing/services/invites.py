@@ -32,7 +32,13 @@ from sharing.models import Acceptance, Invite
 from vaults.access import require_kek
 from vaults.crypto.errors import Refused
 from vaults.crypto.keys import fingerprint
-from vaults.crypto.links import Accept, accept_message, parse_accept, verify_signature
+from vaults.crypto.links import (
+    Accept,
+    accept_message,
+    open_message,
+    parse_accept,
+    verify_signature,
+)
 
 OPEN: Final = "open"
 WAITING: Final = "waiting"
@@ -69,29 +75,58 @@ class OpenedInvite:
     state: str
 
 
-def invite_open(
+def invite_find(
     *, user: User | AnonymousUser, invite: bytes, origin: Sequence[Bucket]
-) -> OpenedInvite:
-    """Serve the team's chain to whoever holds an invitation.
+) -> tuple[UUID, bytes]:
+    """Say what an invitee needs to make the invitation's key from the secret in the link.
 
     Args:
         user: may be anonymous: people follow the link before they have an account.
         invite: hash of the invite link, from the fragment.
         origin: where it counts if the user is anonymous.
 
+    Returns:
+        The team, and the invitation's id in its chain, 16 bytes.
+
     Raises:
         TooMany: counted before anything is looked up, so whether it is there is not told either.
         AccessDenied: there is no such invitation.
         KmsUnavailable: the team's KEK cannot be had.
+    """
+    count_try(_of_who_opens(user, origin))
+    row = _row(invite)
+    with team_states.lend(row.team_id) as state:
+        return row.team_id, state.invites[invite].body["invite"]
+
+
+def invite_open(
+    *, user: User | AnonymousUser, invite: bytes, proof: bytes, origin: Sequence[Bucket]
+) -> OpenedInvite:
+    """Serve the team's chain to whoever holds an invitation.
+
+    Its hash stands in the chain, which whoever was once in the team has read; the secret in the
+    link does not, and the proof is made of it.
+
+    Args:
+        user: may be anonymous: people follow the link before they have an account.
+        invite: hash of the invite link, from the fragment.
+        proof: by the invitation's key over `open_message`, 64 bytes.
+        origin: where it counts if the user is anonymous.
+
+    Raises:
+        TooMany: counted before anything is looked up, so whether it is there is not told either;
+            for the invitation itself only what comes with its proof counts.
+        AccessDenied: there is no such invitation, or the proof is none.
+        KmsUnavailable: the team's KEK cannot be had.
         InviteClosed: it cannot be used, and this account did not use it.
     """
-    if user.is_authenticated:
-        _count("open", user, invite, [Bucket("open", str(user.pk), MAX_OPENED)])
-    else:
-        _count("open", user, invite, origin)
+    count_try(_of_who_opens(user, origin))
     row = _row(invite)
     with team_states.lend(row.team_id) as state:
         folded = state.invites[invite]
+        if not verify_signature(folded.body["key"], open_message(invite), proof):
+            raise AccessDenied
+        _count("open", user, invite, [])
         standing = _standing(user, row, state, folded)
         named = [folded.actor, *(_able(state) if standing == WAITING else [])]
     links = TeamLink.objects.filter(team_id=row.team_id).order_by("seq")
@@ -170,6 +205,12 @@ def _store(user: User, row: Invite, values: dict[str, object]) -> None:
             mail = signature("sharing.mail_waiting", args=(bytes(row.hash).hex(),))
             mail.set(countdown=settings.WAITING_MAIL_SECONDS)
             transaction.on_commit(mail.apply_async)
+
+
+def _of_who_opens(user: User | AnonymousUser, origin: Sequence[Bucket]) -> list[Bucket]:
+    if user.is_authenticated:
+        return [Bucket("open", str(user.pk), MAX_OPENED)]
+    return list(origin)
 
 
 def _count(name: str, user: User | AnonymousUser, invite: bytes, buckets: Sequence[Bucket]) -> None:

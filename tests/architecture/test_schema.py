@@ -38,7 +38,14 @@ def test_whatever_counts_says_so_and_when_to_come_again(schema: dict[str, Any]) 
         for path, methods in schema["paths"].items()
         if "429" in methods.get("post", {}).get("responses", {})
     }
-    assert {"invites/open", "invites/accept", "login/start", "signup/start", "teams"} <= waits
+    assert {
+        "invites/find",
+        "invites/open",
+        "invites/accept",
+        "login/start",
+        "signup/start",
+        "teams",
+    } <= waits
     assert {"teams/{team_id}/links", "teams/{team_id}/restore", "teams/{team_id}/hold"} <= waits
     for path in waits:
         headers = schema["paths"][f"/api/v1/{path}"]["post"]["responses"]["429"]["headers"]

@@ -51,7 +51,8 @@ PUBLIC = {
     "login-second-factor": "a stage of signing in; bound to its pending session",
     "login-link": "signing in from a new browser while strangers guess",
     "login-device": "signing in from a new browser while strangers guess",
-    "invite-open": "people follow an invitation before they have an account; by its hash only",
+    "invite-find": "people follow an invitation before they have an account; two ids, by its hash",
+    "invite-open": "people follow an invitation before they have an account; by its key only",
 }
 
 

@@ -13,6 +13,8 @@ from sharing.models import Acceptance, Invite
 from tests.chains import Invitation, Person
 from tests.world import World, client_of, decoded, user_of
 from vaults.crypto import cbor
+from vaults.crypto.keys import invite_key_from
+from vaults.crypto.links import open_message
 from vaults.crypto.profile import commitment
 from vaults.kms import registry
 from vaults.kms.base import KmsUnavailable
@@ -49,13 +51,19 @@ def acceptance(
 
 
 def reopened(world: World, person: Person, invitation: Invitation) -> Any:
-    return world.post(person, "invites/open", {"invite": invitation.hash})
+    return world.post(person, "invites/open", opened_by(invitation))
 
 
-def test_anybody_with_the_hash_reads_the_chain_but_not_the_address(
+def opened_by(invitation: Invitation) -> dict[str, bytes]:
+    """What the client of whoever has the link sends."""
+    proof = invitation.key.sign(open_message(invitation.hash)).signature
+    return {"invite": invitation.hash, "proof": proof}
+
+
+def test_anybody_with_the_link_reads_the_chain_but_not_the_address(
     world: World, invitation: Invitation
 ) -> None:
-    body = cbor.dumps({"invite": invitation.hash})
+    body = cbor.dumps(opened_by(invitation))
     answer = client_of(None).post("/api/v1/invites/open", body, content_type="application/cbor")
 
     found = decoded(answer)
@@ -66,6 +74,34 @@ def test_anybody_with_the_hash_reads_the_chain_but_not_the_address(
     )
     assert "email" not in [opening["kind"] for opening in found["openings"]]
     assert AuditEvent.objects.filter(action="invite.opened").count() == 1
+
+
+def test_what_the_key_is_made_for_is_said_and_no_more(world: World, invitation: Invitation) -> None:
+    body = cbor.dumps({"invite": invitation.hash})
+    answer = client_of(None).post("/api/v1/invites/find", body, content_type="application/cbor")
+    found = decoded(answer)
+    assert set(found) == {"team", "invite"}
+    key = invite_key_from(invitation.t, found["team"], found["invite"])
+    assert bytes(key.verify_key) == bytes(invitation.key.verify_key)
+    unknown = world.post(world.founder, "invites/find", {"invite": bytes(32)})
+    assert unknown.status_code == 404
+
+
+def test_the_hash_alone_opens_nothing_and_keeps_nobody_out(
+    world: World, ana: Person, invitation: Invitation
+) -> None:
+    """It stands in the chain, which whoever was once in the team has read."""
+    other = world.invite(world.founder, email="other@example.org")
+    wrong = [bytes(64), opened_by(other)["proof"]]
+    with patch("sharing.services.invites.MAX_OF_ONE", NONE_FREE):
+        answers = [
+            world.post(who, "invites/open", {"invite": invitation.hash, "proof": proof})
+            for proof in wrong
+            for who in (ana, world.founder)
+        ]
+        assert [answer.status_code for answer in answers] == [404] * 4
+        assert not AuditEvent.objects.filter(action="invite.opened").exists()
+        assert reopened(world, ana, invitation).status_code == 200
 
 
 def test_the_invited_address_gets_its_own_salt(
@@ -79,9 +115,10 @@ def test_the_invited_address_gets_its_own_salt(
     assert kinds == [["email"], []]
 
 
-def opened_from(address: str, invite: bytes) -> Any:
-    """Somebody without an account follows a link."""
-    body = cbor.dumps({"invite": invite})
+def opened_from(address: str, invitation: Invitation | None) -> Any:
+    """Somebody without an account follows a link; None: one that is not there."""
+    unknown = {"invite": os.urandom(32), "proof": bytes(64)}
+    body = cbor.dumps(unknown if invitation is None else opened_by(invitation))
     browser = client_of(None)
     browser.defaults["REMOTE_ADDR"] = address
     return browser.post("/api/v1/invites/open", body, content_type="application/cbor")
@@ -96,11 +133,11 @@ def test_opening_is_counted_for_each_invitation(world: World, invitation: Invita
     other = world.invite(world.founder, email="other@example.org")
     with patch("sharing.services.invites.MAX_OF_ONE", NONE_FREE):
         machines = [f"198.51.{n}.1" for n in range(3)]
-        answers = [opened_from(address, invitation.hash) for address in machines]
+        answers = [opened_from(address, invitation) for address in machines]
         assert [answer.status_code for answer in answers] == [200, 429, 429]
         assert decoded_problem(answers[1])["code"] == "too_many"
         assert 890 <= int(answers[1].headers["Retry-After"]) <= 900
-        assert opened_from(machines[0], other.hash).status_code == 200
+        assert opened_from(machines[0], other).status_code == 200
         assert reopened(world, world.founder, invitation).status_code == 200
     assert AuditEvent.objects.filter(action="invite.opened").count() == 3
 
@@ -115,11 +152,13 @@ def test_opening_is_counted_for_each_machine_and_account(
 ) -> None:
     """What is not there counts as well."""
     machine = "203.0.114.9"
-    answers = [opened_from(machine, os.urandom(32)).status_code for _ in range(301)]
-    assert answers == [404] * 300 + [429]
-    assert opened_from("203.0.115.9", invitation.hash).status_code == 200
+    answers = [opened_from(machine, None).status_code for _ in range(304)]
+    # The first that waits does so for a second, which may be over.
+    assert answers[:300] == [404] * 300
+    assert 429 in answers[300:]
+    assert opened_from("203.0.115.9", invitation).status_code == 200
     with patch("sharing.services.invites.MAX_OPENED", NONE_FREE):
-        unknown = {"invite": os.urandom(32)}
+        unknown = {"invite": os.urandom(32), "proof": bytes(64)}
         answers = [world.post(ana, "invites/open", unknown).status_code for _ in range(2)]
     assert answers == [404, 429]
 
@@ -150,7 +189,10 @@ def test_c5_without_the_teams_kek_nothing_of_it_is_served_to_an_invitee(
 
 
 def test_an_unknown_invitation_is_not_found(world: World, ana: Person) -> None:
-    assert world.post(ana, "invites/open", {"invite": bytes(32)}).status_code == 404
+    assert (
+        world.post(ana, "invites/open", {"invite": bytes(32), "proof": bytes(64)}).status_code
+        == 404
+    )
 
 
 def test_an_acceptance_waits_for_an_admin_and_becomes_a_member(

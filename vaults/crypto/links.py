@@ -317,6 +317,11 @@ def accept_message(accept: bytes) -> bytes:
     return b"coffret/accept/v1\0" + accept
 
 
+def open_message(invite: bytes) -> bytes:
+    """What an invitation's key signs, so that the server serves the chain to its holder alone."""
+    return b"coffret/open/v1\0" + invite
+
+
 def link_message(link_type: str, link: bytes) -> bytes:
     """What a link's signature is over. With the type, so that no signature has two readings."""
     return b"coffret/link/" + link_type.encode() + b"/v1\0" + link

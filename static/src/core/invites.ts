@@ -5,7 +5,7 @@ import type { Bytes } from "../crypto/bytes.ts"
 import { compare, equal, hex, random, unhex } from "../crypto/bytes.ts"
 import { need, Refused } from "../crypto/errors.ts"
 import { inviteKey, profileCommitment } from "../crypto/keys.ts"
-import { inviteFragment, makeAccept, parseInviteFragment, parseSigned } from "../crypto/links.ts"
+import { inviteFragment, makeAccept, openProof, parseInviteFragment, parseSigned } from "../crypto/links.ts"
 import { sodiumReady } from "../crypto/sodium.ts"
 import type { InvitePreview, Right, Role, Written } from "../worker/api.ts"
 import type { Me } from "./account.ts"
@@ -77,9 +77,17 @@ const CLOSED: Readonly<Record<string, string>> = {
     dead: "invite_dead",
 }
 
-async function ask(server: Server, invite: Bytes): Promise<Answer> {
+/**
+ * Ask for the chain, with a proof that I hold the secret: the hash is known to whoever was in the team. The ids of team
+ * and invitation are the server's word here; a key of other ids proves nothing, and opens nothing.
+ */
+async function ask(server: Server, t: Bytes, invite: Bytes): Promise<Answer> {
+    const place = await server.call("POST", "invites/find", { invite })
+    const key = await inviteKey(t, asBytes(place["team"], 16), asBytes(place["invite"], 16))
+    const proof = openProof(key, invite)
+    key.wipe()
     try {
-        return await server.call("POST", "invites/open", { invite })
+        return await server.call("POST", "invites/open", { invite, proof })
     } catch (error) {
         if (!(error instanceof CoreFailure) || error.code !== "invite_closed") throw error
         const { reason } = error.extras
@@ -95,7 +103,7 @@ async function ask(server: Server, invite: Bytes): Promise<Answer> {
 async function look(server: Server, fragment: string): Promise<Seen> {
     await sodiumReady()
     const { t, invite: hash } = parseInviteFragment(fragment.replace(/^#/, ""))
-    const answer = await ask(server, hash)
+    const answer = await ask(server, t, hash)
     let team: TeamState | null = null
     for (const link of asList(answer["links"])) team = stepParsed(team, parseSigned(asBytes(link), "team"))
     if (team === null) throw new Refused("F8.short")

@@ -17,6 +17,7 @@ const MAX_SIGNED = 263_168 // bytes
 const MAX_ACCEPT = 4_096 // bytes
 const VERSION = 1
 const ACCEPT_LABEL = "coffret/accept/v1\0"
+const OPEN_LABEL = "coffret/open/v1\0"
 
 /** A place in a team's chain. */
 export interface Head {
@@ -150,6 +151,11 @@ export function makeAccept(
     })
     const by_identity = keyring.identity.sign(ACCEPT_LABEL, accept)
     return { accept, by_identity, by_invite: key.sign(ACCEPT_LABEL, accept) } satisfies Bodies["add_member"]
+}
+
+/** What shows the server that I hold the secret of an invitation, before it serves the team's chain. */
+export function openProof(key: InviteKey, invite: Bytes): Bytes {
+    return key.sign(OPEN_LABEL, invite)
 }
 
 /** Does a signature over these acceptance bytes hold under `key`? */

@@ -1,7 +1,9 @@
 /** T10, F7, F8, F10, F27, F31, R1: who comes in, and with what proof. */
+
 import { expect } from "vitest"
 import type { RefusalId } from "../../../src/chain/refusals.ts"
 import { acceptInvite, openInvite } from "../../../src/core/invites.ts"
+import type { Response } from "../../../src/core/transport.ts"
 import type { Bytes } from "../../../src/crypto/bytes.ts"
 import { random, unhex } from "../../../src/crypto/bytes.ts"
 import type { Value } from "../../../src/crypto/cbor.ts"
@@ -157,15 +159,29 @@ function opening<L extends Line>(
     reaches = true,
 ): void {
     lie(line, name, async (id: RefusalId) => {
-        const honest = await Twin.of(w.zed)
+        let served: Response | null = null
+        const honest = await Twin.of(w.zed, {
+            lie: {
+                request: async ({ path }, send) => {
+                    const response = await send()
+                    if (path === "invites/open") served = response
+                    return response
+                },
+            },
+        })
         const { server } = honest.context
         expect(
             await openInvite(server, honest.context, inviteFragment(offer(w).t, offer(w).hash)),
         ).toMatchObject({
             state: "open",
         })
+        // Whatever the guest proves, this server goes on.
         const guest = await Twin.of(w.zed, {
-            lie: { answer: (path, value) => (path === "invites/open" ? bend(value) : value) },
+            lie: {
+                request: ({ path }, send) =>
+                    path === "invites/open" && served !== null ? Promise.resolve(served) : send(),
+                answer: (path, value) => (path === "invites/open" ? bend(value) : value),
+            },
         })
         const { context } = guest
         await expect(openInvite(context.server, context, fragment())).rejects.toMatchObject({
@@ -175,7 +191,7 @@ function opening<L extends Line>(
         const asked = guest.transport.sent
             .map(({ path }) => path)
             .filter((path) => path.startsWith("invites"))
-        expect(new Set(asked)).toEqual(new Set(reaches ? ["invites/open"] : []))
+        expect(new Set(asked)).toEqual(new Set(reaches ? ["invites/find", "invites/open"] : []))
     })
 }
 

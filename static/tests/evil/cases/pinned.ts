@@ -163,10 +163,15 @@ export function whoseChain(w: World): void {
         const seen = await openInvite(guest.context.server, guest.context, fragment)
         expect(seen).toMatchObject({ team: w.team, state: "open" })
         const from = guest.transport.sent.length
-        guest.transport.lie = { answer: (_path, value) => ({ ...value, team: unhex(w.team2) }) }
+        guest.transport.lie = {
+            answer: (path, value) => (path === "invites/open" ? { ...value, team: unhex(w.team2) } : value),
+        }
         const refusal = openInvite(guest.context.server, guest.context, fragment)
         await expect(refusal).rejects.toMatchObject({ refusal: id })
-        expect(guest.transport.sent.slice(from).map(({ path }) => path)).toEqual(["invites/open"])
+        expect(guest.transport.sent.slice(from).map(({ path }) => path)).toEqual([
+            "invites/find",
+            "invites/open",
+        ])
     })
     lie("T6", "a recipient whose key no log names", (id) =>
         refused(w, id, { who: w.adam, lie: pendingFor(w, random(32)), flow: twoLooks, scope: "nothing" }),
