@@ -257,8 +257,11 @@ export class Applier {
             if (this.#isTwin(book, id)) continue
             const vault = book.vault(id) as VaultBook
             this.#guard(vault, () => judgeCuts(book.state, vault.state))
-            if (vault.right !== NONE || vault.rows.size + vault.sealed.size === 0) continue
-            this.#view.gone(vault, [...vault.rows.keys()])
+            const { broken, rows, sealed, told } = vault
+            if (vault.right !== NONE || rows.size + sealed.size + broken.size === 0) continue
+            this.#view.gone(vault, [...rows.keys(), ...told])
+            broken.clear()
+            told.clear()
             vault.rows.clear()
             vault.sealed.clear()
             vault.served = 0

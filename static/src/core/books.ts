@@ -87,8 +87,10 @@ export class VaultBook extends ChainBook {
     readonly rows = new Map<string, Row>()
     /** Rows whose DEK is not there yet, or which are ahead of the fold. */
     readonly sealed = new Map<string, ItemRow>()
-    /** Items that were refused: not shown, not written. */
-    readonly broken = new Set<string>()
+    /** By item, the revisions that were refused: not shown, not asked for again, not edited. Others of the item are. */
+    readonly broken = new Map<string, Set<number>>()
+    /** Items of {@link broken} that have no row here, of which the page was told. */
+    readonly told = new Set<string>()
     readonly ring = new Map<number, Dek>()
     /** Since when the ring is good: a right that ended and came back needs new grants. */
     since = -1
@@ -145,6 +147,23 @@ export class VaultBook extends ChainBook {
     /** The items that no key here opens, the one with the vault's own name among them. */
     get shut(): ItemRow[] {
         return [...this.sealed.values()].filter((row) => !this.ring.has(row.epoch))
+    }
+
+    isRefused(item: string, revision: number): boolean {
+        return this.broken.get(item)?.has(revision) ?? false
+    }
+
+    noteRefused(item: string, revision: number): void {
+        const refused = this.broken.get(item) ?? new Set()
+        this.broken.set(item, refused.add(revision))
+    }
+
+    /** A revision counts that came after those that were refused. */
+    heal(item: string, revision: number): void {
+        const refused = this.broken.get(item)
+        if (refused === undefined || Math.max(...refused) >= revision) return
+        this.broken.delete(item)
+        this.told.delete(item)
     }
 
     dropKeys(): void {
@@ -306,6 +325,13 @@ export class Books {
             links: stop !== null,
             isDenied: stop?.mine !== undefined,
         })
+    }
+
+    /** Whose revision it is that was refused before its link was folded. */
+    nameAuthor(vault: string, item: string, member: string): void {
+        for (const [key, one] of this.refusals)
+            if (one.vault === vault && one.item === item && one.signer === null && one.id.startsWith("R7."))
+                this.refusals.set(key, { ...one, signer: { member, isProven: true } })
     }
 
     /** Was this team refused as a whole? One that is not in the books is then not asked for again. */

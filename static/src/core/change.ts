@@ -10,7 +10,7 @@ import type { Row, VaultBook } from "./books.ts"
 import type { Context } from "./context.ts"
 import { CoreFailure, ensure } from "./failure.ts"
 import type { Part } from "./items.ts"
-import { encodePart, overviewOf } from "./items.ts"
+import { encodePart, readOverview } from "./items.ts"
 import { foldMineVault, requireCompared } from "./links.ts"
 
 const NOTHING = new Uint8Array()
@@ -78,7 +78,7 @@ async function sealEdit(vault: VaultBook, { dek, epoch }: Ground, author: Bytes,
     if (content === null) return { item, entry: [id, revision, null] as const, blob: null, row: null }
     const place = { author, epoch, item: id, revision, team: vault.team.state.id, vault: unhex(vault.id) }
     const { blob, details, hash } = await sealContent(dek, place, content)
-    const overview = overviewOf(content.overview)
+    const overview = readOverview(content.overview)
     const row = { item, revision, epoch, overview, padded: NOTHING, details, isVerified: true, before: null }
     return { item, entry: [id, revision, hash] as const, blob, row }
 }
@@ -114,9 +114,11 @@ export function takeMine(context: Context, vault: VaultBook, change: Change): vo
     for (const { item, row } of change.outcomes) {
         if (row === null) {
             vault.rows.delete(item)
+            vault.broken.delete(item)
             gone.push(item)
         } else {
             vault.rows.set(item, row)
+            vault.heal(item, row.revision)
             shown.push(row)
         }
     }

@@ -46,7 +46,7 @@ import type { Transport } from "./transport.ts"
 import { Server } from "./transport.ts"
 import { View } from "./view.ts"
 import { asBytes, asText } from "./wire.ts"
-import { importItems, purgeItem, rotateVault, saveItem, setTrash } from "./write.ts"
+import { importItems, purgeItem, revertItem, rotateVault, saveItem, setTrash } from "./write.ts"
 
 const LOCK_GRACE = 2_000 // ms
 
@@ -408,6 +408,10 @@ export class CoffretCore implements Core {
 
     async importItems(vault: string, entries: NewItem[]): Promise<ImportResult> {
         return importItems(this.#context(), vault, entries)
+    }
+
+    async revertItem(vault: string, item: string, revision: number): Promise<Written> {
+        return revertItem(this.#context(), vault, item, revision)
     }
 
     async trashItem(vault: string, item: string): Promise<Written> {

@@ -11,6 +11,7 @@ import { VaultBook } from "./books.ts"
 import type { Context } from "./context.ts"
 import { CoreFailure, ensure } from "./failure.ts"
 import { requireReadable } from "./links.ts"
+import type { Opened } from "./read.ts"
 import { openItem } from "./read.ts"
 import { readAnswer } from "./records.ts"
 import { signerOf } from "./signers.ts"
@@ -161,6 +162,7 @@ function timeOf(signed: Bytes, chain: Chain): string | null {
 }
 
 const AT_ONCE = 4 // items that are asked for side by side
+const REVISIONS = 8 // of one item that are tried, the newest first
 
 /**
  * What can be read of a vault here, in clear, whatever the server has lost. As text, to be kept.
@@ -170,17 +172,33 @@ const AT_ONCE = 4 // items that are asked for side by side
 export async function readableCopy(context: Context, vaultId: string): Promise<string> {
     const vault = requireReadable(context, vaultId)
     ensure(vault.right > 0, "not_found")
-    const rows = [...vault.rows.values()].filter((row) => row.item !== vaultId && row.isVerified)
+    const ids = [...vault.rows.values()].filter((row) => row.isVerified).map((row) => row.item)
+    const wanted = [...new Set([...ids, ...vault.broken.keys()])].filter((item) => item !== vaultId)
     const items: unknown[] = []
-    for (let start = 0; start < rows.length; start += AT_ONCE) {
-        const some = rows.slice(start, start + AT_ONCE).map(async ({ item, overview, revision }) => {
-            const opened = await openItem(context, vaultId, item).catch(() => null)
-            return { item, revision, overview, details: opened?.details ?? null }
-        })
-        items.push(...(await Promise.all(some)))
+    for (let start = 0; start < wanted.length; start += AT_ONCE) {
+        const some = wanted.slice(start, start + AT_ONCE)
+        items.push(...(await Promise.all(some.map((item) => readableItem(context, vault, item)))))
     }
     const name = vault.rows.get(vaultId)?.overview.title ?? null
     const about =
         "A copy in clear of what this browser could read. `details` is null where nobody could give it."
     return JSON.stringify({ about, vault: vaultId, name, seq: vault.state.seq, items }, null, 2)
+}
+
+/** The newest revision that can be read; without any, what the list shows. */
+async function readableItem(context: Context, vault: VaultBook, item: string) {
+    const newest = vault.state.revisionOf(item)
+    for (let revision = newest; revision > Math.max(0, newest - REVISIONS); revision--) {
+        const asked = revision === newest ? undefined : revision
+        const opened = await openItem(context, vault.id, item, asked).catch((error: unknown) => error)
+        if (opened instanceof Refused || (opened instanceof CoreFailure && opened.code === "refused"))
+            continue
+        // What cannot be asked for now has no older revision to be asked for either.
+        if (opened instanceof Error) break
+        const { overview, details } = opened as Opened
+        if (!overview.isUnreadable && !details.isUnreadable)
+            return { item, revision, newest, overview, details }
+    }
+    const row = vault.rows.get(item)
+    return { item, revision: newest, newest, overview: row?.overview ?? null, details: null }
 }

@@ -49,7 +49,7 @@ function readField(value: unknown): Field {
 
 /** What `overview` says, over the fields of `before` that this version does not know. */
 export function writeOverview(overview: Overview, before: Part): Record<string, Value> {
-    const { login, host, ...rest } = overview
+    const { login, host, isUnreadable: _unread, ...rest } = overview
     const { login: _, host: __, ...kept } = before
     return {
         ...kept,
@@ -69,37 +69,45 @@ export function writeDetails(details: Details, before: Part): Record<string, Val
     return { ...before, fields, note: details.note, v: VERSION }
 }
 
-/** @throws {Refused} `R7.open` if the text is not of this format. */
-export function decodePart(text: Bytes): Part {
+/** In place of what opened, and is what its author signed, and is no item: nobody but the author is to blame for it. */
+const UNREADABLE = {
+    overview: { type: "note", title: "", tags: [], trash: null, isUnreadable: true },
+    details: { fields: [], note: "", isUnreadable: true },
+} as const satisfies { overview: unknown; details: unknown }
+
+/** A part as the page shows it, and as it is written over. */
+interface ReadPart<T> {
+    readonly shown: T
+    readonly raw: Part
+}
+
+function partOr<T>(text: Bytes, read: (fields: Part) => T): ReadPart<T> | null {
     try {
-        return asMap(decode(text)) as Part
+        const raw = asMap(decode(text)) as Part
+        return { shown: read(raw), raw }
     } catch {
-        throw new Refused("R7.open")
+        return null
     }
 }
 
-/** The overview inside what was opened, whole. @throws {Refused} `R7.open`. */
+export function overviewOf(text: Bytes): ReadPart<Overview> {
+    const none = { ...UNREADABLE.overview, tags: [] }
+    return partOr(text, readOverview) ?? { shown: none, raw: writeOverview(none, {}) }
+}
+
+export function detailsOf(text: Bytes): ReadPart<Details> {
+    const none = { ...UNREADABLE.details, fields: [] }
+    return partOr(text, readDetails) ?? { shown: none, raw: writeDetails(none, {}) }
+}
+
+/** The overview inside what was opened, whole. @throws {Refused} `R7.open` if it is not padded as the format says. */
 export function overviewIn(padded: Bytes): Overview {
-    try {
-        return readOverview(asMap(decode(unpad(padded))))
-    } catch {
-        throw new Refused("R7.open")
-    }
+    return overviewOf(textIn(padded)).shown
 }
 
-/** @throws {Refused} `R7.open`. */
-export function overviewOf(part: Part): Overview {
+function textIn(padded: Bytes): Bytes {
     try {
-        return readOverview(part)
-    } catch {
-        throw new Refused("R7.open")
-    }
-}
-
-/** @throws {Refused} `R7.open`. */
-export function detailsOf(part: Part): Details {
-    try {
-        return readDetails(part)
+        return unpad(padded)
     } catch {
         throw new Refused("R7.open")
     }

@@ -7,15 +7,17 @@ import type { PinBook } from "./pins.ts"
 import type { Shelf } from "./shelf.ts"
 import { asList, asMap, asText, asUint } from "./wire.ts"
 
-const SHELVED = "0".repeat(32) // the id of the record: there is one
+const SHELVED = `${"0".repeat(31)}1` // the id of the record: there is one, and no record of another kind has it
 const MOST = 200
 
 export async function loadLooked(books: Books, shelf: Shelf): Promise<void> {
-    for (const { value } of await shelf.list("looked"))
+    for (const { id, value } of await shelf.list("looked")) {
+        if (id !== SHELVED) continue
         for (const one of asList(asMap(value)["refusals"])) {
             const { key, at } = asMap(one)
             books.looked.set(asText(key), asUint(at))
         }
+    }
 }
 
 /** Note that a refusal was shown. One that is not over the bytes it refused is news each time. */

@@ -12,7 +12,7 @@ import type { Context } from "./context.ts"
 import { CoreFailure, ensure, Place, RefusedThere } from "./failure.ts"
 import { uuid } from "./ids.ts"
 import type { Part } from "./items.ts"
-import { decodePart, detailsOf, overviewOf } from "./items.ts"
+import { detailsOf, overviewOf } from "./items.ts"
 import { blobAt } from "./kept.ts"
 import { requireReadable, vaultPath } from "./links.ts"
 import type { Answer } from "./wire.ts"
@@ -36,7 +36,7 @@ export interface Opened {
  * Fetch and open one revision, by default the newest that is verified.
  *
  * @throws {CoreFailure} `waiting` before its link is verified, `no_key`, `not_found`.
- * @throws {Refused} `R7.open`, `R7.hash`; the item is frozen.
+ * @throws {Refused} `R7.open`, `R7.hash`; the revision is not asked for again.
  */
 export async function openItem(
     context: Context,
@@ -45,8 +45,8 @@ export async function openItem(
     number?: number,
 ): Promise<Opened> {
     const vault = requireReadable(context, vaultId)
-    if (vault.broken.has(item)) throw refusedBefore(context, vault, item)
     const folded = foldedRevision(vault, item, number)
+    if (vault.isRefused(item, folded.revision)) throw refusedBefore(context, vault, item)
     // A server that is behind has an older newest one, and says so on every page.
     const wanted = number ?? (isBehind(vault) ? folded.revision : undefined)
     const answer = await ask(context, vault, folded, wanted)
@@ -56,7 +56,7 @@ export async function openItem(
         return opened
     } catch (error) {
         if (!(error instanceof Refused)) throw error
-        freezeItem(context, vault, item, error)
+        freezeRevision(context, vault, folded, error)
         throw new RefusedThere(error.refusal, new Place(vault.team.id, vaultId, item))
     }
 }
@@ -140,13 +140,13 @@ async function openAnswer(vault: VaultBook, folded: Revision, answer: Answer): P
         openPart(dek, { ...place, part }, asBytes(answer[part]), { hash, other })
     const overview = await open("overview", asBytes(answer["c_details"], 32))
     const details = await open("details", overview.commitment)
-    const raw = { overview: decodePart(overview.text), details: decodePart(details.text) }
+    const [first, second] = [overviewOf(overview.text), detailsOf(details.text)]
     return {
-        overview: overviewOf(raw.overview),
-        details: detailsOf(raw.details),
+        overview: first.shown,
+        details: second.shown,
         revision: folded.revision,
         author: vault.team.callOf(folded.author),
-        raw,
+        raw: { overview: first.raw, details: second.raw },
         padded: { overview: overview.padded, details: details.padded },
         commitments: { overview: overview.commitment, details: details.commitment },
     }
@@ -159,15 +159,14 @@ function refusedBefore({ books }: Context, vault: VaultBook, item: string): Erro
     return new CoreFailure("refused", {}, { refusal: known?.id, place })
 }
 
-function freezeItem(context: Context, vault: VaultBook, item: string, error: Refused): void {
-    vault.broken.add(item)
-    if (vault.rows.delete(item)) context.view.gone(vault, [item])
-    context.books.refuse(
-        error.refusal,
-        { team: vault.team.id, vault: vault.id, item },
-        { seq: vault.state.seq },
-    )
-    context.view.changed()
+/** The item stays in the list, with its other revisions. */
+function freezeRevision({ books, view }: Context, vault: VaultBook, folded: Revision, error: Refused): void {
+    const { item, revision, author } = folded
+    vault.noteRefused(item, revision)
+    const place = { team: vault.team.id, vault: vault.id, item }
+    const signer = error.refusal.startsWith("R7.") ? { member: author, isProven: true } : null
+    books.refuse(error.refusal, place, { seq: vault.state.seq, revision }, { signer })
+    view.changed()
 }
 
 /** The revisions of an item, the newest first. From the verified chain: nothing is asked of the server. */

@@ -86,7 +86,7 @@ function take(
             shown.push(row)
         } catch (error) {
             if (!(error instanceof Refused)) throw error
-            refuseItem(books, vault, sealed.item, error, view)
+            refuseRow(books, vault, sealed, error, view)
         }
     }
     view.rows(vault, shown)
@@ -106,15 +106,35 @@ function readRow(sealed: ItemRow, padded: Bytes, known: Row | undefined): Row {
     }
 }
 
-function refuseItem(books: Books, vault: VaultBook, item: string, error: Refused, view: View): void {
-    vault.broken.add(item)
+/** Once its link is folded, the page is told of it: see {@link tellBroken}. */
+function refuseRow(
+    books: Books,
+    vault: VaultBook,
+    { item, revision }: Pick<Row, "item" | "revision">,
+    error: Refused,
+    view: View,
+): void {
+    vault.noteRefused(item, revision)
+    vault.told.delete(item)
     if (vault.rows.delete(item)) view.gone(vault, [item])
-    books.refuse(error.refusal, { team: vault.team.id, vault: vault.id, item }, { seq: vault.state.seq })
+    const place = { team: vault.team.id, vault: vault.id, item }
+    books.refuse(error.refusal, place, { seq: vault.state.seq, revision })
+}
+
+/** An item whose newest revision was refused stands in the list without its text: its older revisions can be read. */
+function tellBroken(books: Books, vault: VaultBook, view: View): void {
+    for (const item of vault.broken.keys()) {
+        const last = vault.state.latest(item)
+        if (last === undefined || last.hash === null || vault.told.has(item) || vault.rows.has(item)) continue
+        vault.told.add(item)
+        books.nameAuthor(vault.id, item, last.author)
+        view.unopened(vault, last)
+    }
 }
 
 function refuseSealed(books: Books, vault: VaultBook, row: ItemRow, error: Refused, view: View): void {
     vault.sealed.delete(row.item)
-    refuseItem(books, vault, row.item, error, view)
+    refuseRow(books, vault, row, error, view)
 }
 
 /** Which links the rows of one answer are the outcome of: those after `from`, up to `to`. */
@@ -135,7 +155,7 @@ export function settleRows(books: Books, vault: VaultBook, span: Span, view: Vie
         for (const row of vault.rows.values()) {
             if (row.isVerified) continue
             const verdict = judgeRow(vault, row, span)
-            if (verdict instanceof Refused) refuseItem(books, vault, row.item, verdict, view)
+            if (verdict instanceof Refused) refuseRow(books, vault, row, verdict, view)
             else if (verdict) settled.push(row)
         }
         for (const row of [...vault.sealed.values()]) {
@@ -152,7 +172,9 @@ export function settleRows(books: Books, vault: VaultBook, span: Span, view: Vie
     }
     if (span.to > vault.served) vault.isDirty = true
     vault.served = Math.max(vault.served, span.to)
+    for (const { item, revision } of settled) vault.heal(item, revision)
     view.verified(vault, settled)
+    tellBroken(books, vault, view)
 }
 
 /** Rows that opened after their links were folded, because the key came late. */
@@ -227,7 +249,7 @@ function checkComplete(vault: VaultBook, span: Span, view: View): void {
         const item = vault.state.order[changeItems.at(i)] as string
         const last = vault.state.latest(item) as Revision
         if (last.hash === null) {
-            if (vault.rows.delete(item)) gone.push(item)
+            if (vault.rows.delete(item) || vault.broken.delete(item)) gone.push(item)
             continue
         }
         const revision = vault.rows.get(item)?.revision ?? vault.sealed.get(item)?.revision

@@ -29,7 +29,7 @@ export interface Settings {
 
 const LABEL = "coffret/settings/v1"
 const ATTEMPTS = 5
-const SHELVED = "0".repeat(32) // the id of the copy: there is one
+const SHELVED = "0".repeat(32) // the id of the copy: there is one, and no record of another kind has it
 
 export function settingsOf(name: string): Settings {
     return { name, compared: new Set(), came: new Map(), differed: new Map() }
@@ -44,7 +44,7 @@ export function isInviterKnown(invite: Invite | undefined, { compared, came }: S
 /** What the served blob says, and this browser's copy if that is newer; without either, a name from the address. */
 export async function loadSettings(shelf: Shelf, me: Me, served: Counted | null): Promise<Settings> {
     const theirs = await readSettings(me, served)
-    const kept = (await shelf.list("settings"))[0]
+    const kept = (await shelf.list("settings")).find(({ id }) => id === SHELVED)
     const none = settingsOf(me.email.split("@")[0] ?? me.email)
     if (kept === undefined) return theirs ?? none
     const { counter, settings } = asMap(kept.value)

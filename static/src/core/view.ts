@@ -1,6 +1,7 @@
 /** What the page sees: snapshots, and rows as differences. Plain values only: no key, no link, no sealed byte. */
 import type { Level, Member } from "../chain/team.ts"
 import { LEVELS, NONE } from "../chain/team.ts"
+import type { Revision } from "../chain/vault.ts"
 import { equal } from "../crypto/bytes.ts"
 import type {
     Event,
@@ -55,6 +56,22 @@ export class View {
         if (rows.length > 0) this.changed()
     }
 
+    /** An item whose newest revision was refused: that it is there, and whose revision it is. */
+    unopened(vault: VaultBook, { item, revision, author, at }: Revision): void {
+        if (item === vault.id) return
+        const overview = {
+            type: "note" as const,
+            title: "",
+            tags: [],
+            trash: null,
+            isUnreadable: true as const,
+        }
+        const place = { id: item, vault: vault.id, team: vault.team.id }
+        const row = { ...place, overview, revision, author: vault.team.callOf(author), at, verified: false }
+        this.#emit({ kind: "rows", rows: [row], reset: false })
+        this.changed()
+    }
+
     gone(vault: VaultBook, items: readonly string[]): void {
         if (items.length > 0) this.#emit({ kind: "gone", vault: vault.id, ids: [...items] })
         this.changed()
@@ -86,7 +103,9 @@ export class View {
 }
 
 export function pageRow(vault: VaultBook, row: Row): PageRow {
-    const { item, revision, overview, isVerified } = row
+    const { item, revision, isVerified } = row
+    // A vault's own item never comes here: another that calls itself one is an item like others, and hides from no list.
+    const overview = row.overview.type === "vault" ? { ...row.overview, type: "note" as const } : row.overview
     return {
         id: item,
         vault: vault.id,
@@ -203,7 +222,7 @@ function vaultView(vault: VaultBook): VaultView {
     return {
         id: vault.id,
         team: vault.team.id,
-        name: own?.overview.title ?? null,
+        name: own?.overview.title || null,
         right: rightName(vault.right),
         items: Math.max(live, 0),
         shut: vault.shut.filter(({ item }) => item !== vault.id).length,

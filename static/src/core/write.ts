@@ -135,7 +135,7 @@ export async function saveItem(
 ): Promise<SaveResult> {
     const id = item ?? hex(uuid7(context.clock.now()))
     const vault = requireVault(context, vaultId)
-    ensure(!vault.broken.has(id), "refused")
+    ensure(!vault.isRefused(id, base), "refused")
     try {
         const before =
             base > 0 ? (await openForEdit(context, vaultId, id, base)).raw : { overview: {}, details: {} }
@@ -225,6 +225,20 @@ export async function setTrash(
     const { raw, revision } = await openItem(context, vaultId, item)
     const content = { overview: { ...raw.overview, trash }, details: raw.details }
     return rewrite(context, vaultId, { item, base: revision, content })
+}
+
+/** Write an older revision anew, to the byte but for the trash, on top of the newest: which nobody need be able to read. */
+export async function revertItem(
+    context: Context,
+    vaultId: string,
+    item: string,
+    revision: number,
+): Promise<Written> {
+    const vault = requireVault(context, vaultId)
+    const base = vault.state.revisionOf(item)
+    const { raw } = await openItem(context, vaultId, item, revision)
+    const content = { overview: { ...raw.overview, trash: null }, details: raw.details }
+    return rewrite(context, vaultId, { item, base, content })
 }
 
 /** Delete an item and all its revisions for ever. */

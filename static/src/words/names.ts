@@ -1,5 +1,5 @@
 /** Names of roles and rights, of people and teams, of times; what people typed goes in quotes. */
-import type { Id, MemberView, Right, Role, TeamView, VaultView } from "../worker/api.ts"
+import type { Id, MemberView, Overview, Right, Role, TeamView, VaultView } from "../worker/api.ts"
 
 /**
  * Where a control is enforced. `crypto`: by keys and signatures that every browser checks, so it holds against this server
@@ -106,6 +106,12 @@ export function awaitsWords(team: TeamView | null): boolean {
 /** Does nobody of this team have my words by voice yet? */
 export function isUnspoken(team: TeamView | null): boolean {
     return team?.members.some((member) => member.me && member.verified !== "words") ?? false
+}
+
+/** What stands for an item: its title, in the author's words. */
+export function itemTitle({ title, isUnreadable }: Pick<Overview, "title" | "isUnreadable">): string {
+    if (isUnreadable) return "Cannot be read"
+    return title || "Without a title"
 }
 
 export function initials(name: string): string {

@@ -57,6 +57,16 @@ export function signerWords(name: string | null, isProven: boolean): string {
         : `What was refused names ${name} as its signer, but the signature is not theirs.`
 }
 
+/** The same of an item's revision, whose stored copy nobody signs. */
+export function authorWords(name: string | null): string {
+    return `The revision that was refused was written by ${name ?? "somebody whom the team’s log does not know"}. Whether they sent something else than they signed, or the server changed it since, cannot be told from here: ask them.`
+}
+
+/** Is it about one revision of an item? */
+export function isOfItem(id: string): boolean {
+    return ITEM.has(id)
+}
+
 const TELL = {
     title: "Tell an owner, outside Coffret",
     text: "By voice or in person. Read them the code and the time above.",
@@ -180,8 +190,9 @@ const KINDS: readonly { of: (id: string) => boolean; words: Omit<RefusalWords, "
         of: (id) => ITEM.has(id),
         words: {
             title: "We did not open this item",
-            meaning: "The stored copy was damaged, or exchanged with another one.",
-            effect: "The other items of the vault are not concerned.",
+            meaning:
+                "The stored copy was damaged, or exchanged with another one; or whoever wrote this revision sent something else than they signed.",
+            effect: "The other items of the vault are not concerned, and older revisions of this one can be opened and restored.",
             steps: [
                 step(
                     "Ask a colleague",

@@ -16,6 +16,8 @@ export interface Overview {
     tags: string[]
     /** Unix milliseconds of the move to trash, or null. */
     trash: number | null
+    /** Its author signed something that is no item: the rest is empty. Never written. */
+    isUnreadable?: true
 }
 
 /** `secret` values are shown closed; `multiline` keeps line breaks to the byte (private keys, `.env` texts). */
@@ -30,6 +32,8 @@ export interface Field {
 export interface Details {
     fields: Field[]
     note: string
+    /** As in {@link Overview}. */
+    isUnreadable?: true
 }
 
 export interface Row {
@@ -362,6 +366,8 @@ export interface Core {
     ): Promise<SaveResult>
     /** Many new items in few links. Stops at the first link whose answer is unknown. */
     importItems(vault: Id, entries: NewItem[]): Promise<ImportResult>
+    /** Write an older revision anew, as it was, on top of the newest, whatever that one is. `head_moved`: another came. */
+    revertItem(vault: Id, item: Id, revision: number): Promise<Written>
     trashItem(vault: Id, item: Id): Promise<Written>
     restoreItem(vault: Id, item: Id): Promise<Written>
     purgeItem(vault: Id, item: Id): Promise<Written>

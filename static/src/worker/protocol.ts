@@ -47,6 +47,7 @@ export const METHODS: { readonly [M in Method]: true } = {
     history: true,
     saveItem: true,
     importItems: true,
+    revertItem: true,
     trashItem: true,
     restoreItem: true,
     purgeItem: true,

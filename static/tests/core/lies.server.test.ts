@@ -133,7 +133,14 @@ describe("against a server that lies", { timeout: 60_000 }, () => {
         )
         await fresh.signIn(ANA)
         expect(refusals(fresh)).toEqual(["R7.open", "R7.open"])
-        expect(items.filter((item) => fresh.rows.has(item))).toHaveLength(1)
+        // That they are there is shown; what they say is not.
+        const read = items.map((item) => fresh.rows.get(item)?.overview)
+        expect(read.map((overview) => overview?.isUnreadable ?? false).toSorted()).toEqual([
+            false,
+            true,
+            true,
+        ])
+        expect(read.filter((overview) => overview?.title !== "")).toHaveLength(1)
     })
 
     it("refuses details that belong to another item", async () => {

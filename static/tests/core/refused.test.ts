@@ -8,7 +8,7 @@ import { Applier } from "../../src/core/apply.ts"
 import { Books, type Row, TeamBook } from "../../src/core/books.ts"
 import type { Context } from "../../src/core/context.ts"
 import { openInvite } from "../../src/core/invites.ts"
-import { decodePart, detailsOf, overviewOf } from "../../src/core/items.ts"
+import { detailsOf, overviewOf } from "../../src/core/items.ts"
 import type { Kept } from "../../src/core/kept.ts"
 import { foldMine, foldMineVault } from "../../src/core/links.ts"
 import type { PinBook } from "../../src/core/pins.ts"
@@ -18,7 +18,7 @@ import { openRows, settleRows, verifyRow } from "../../src/core/rows.ts"
 import { verdictsOf } from "../../src/core/session.ts"
 import { settingsOf } from "../../src/core/settings.ts"
 import { Server } from "../../src/core/transport.ts"
-import { View } from "../../src/core/view.ts"
+import { pageRow, View } from "../../src/core/view.ts"
 import { acceptRefusal } from "../../src/core/waiting.ts"
 import type { Bytes } from "../../src/crypto/bytes.ts"
 import { hex, random } from "../../src/crypto/bytes.ts"
@@ -54,12 +54,17 @@ function meOf({ account, keyring, email }: Person) {
 
 describe("the text of an item", () => {
     it.each([
-        ["is no map", () => decodePart(encode([1]))],
-        ["is not CBOR", () => decodePart(random(1).fill(0xff))],
-        ["has no title", () => overviewOf({ type: "note", tags: [], trash: null })],
-        ["has no fields", () => detailsOf({ note: "" })],
-    ])("that %s is refused", (_name, read) => {
-        expect(read).toThrow("R7.open")
+        ["is no map", encode([1])],
+        ["is not CBOR", random(1).fill(0xff)],
+        ["has no title", encode({ type: "note", tags: [], trash: null })],
+        ["has a number for a title", encode({ type: "note", title: 5, tags: [], trash: null })],
+        ["has fields that are none", encode({ type: "note", fields: [null], note: "" })],
+    ])("that %s is shown as unreadable, and written over as an empty one", (_name, text) => {
+        const [overview, details] = [overviewOf(text), detailsOf(text)]
+        expect([overview.shown.isUnreadable, details.shown.isUnreadable]).toEqual([true, true])
+        expect(overviewOf(encode(overview.raw)).shown).toMatchObject({ title: "", tags: [], trash: null })
+        expect(overviewOf(encode(overview.raw)).shown.isUnreadable).toBeUndefined()
+        expect(detailsOf(encode(details.raw)).shown).toEqual({ fields: [], note: "" })
     })
 })
 
@@ -90,6 +95,13 @@ describe("a row", () => {
             const verdict = last && verifyRow(row, last)
             expect(verdict instanceof Refused && verdict.refusal).toBe("R7.open")
         }
+    })
+
+    it("that calls itself a vault's name, and is none, is shown like others", async () => {
+        const { held, row } = await shown(made.items[0], {
+            overview: { type: "vault", title: "hidden", tags: [], trash: null },
+        })
+        expect(pageRow(held, row).overview).toMatchObject({ type: "note", title: "hidden" })
     })
 
     it.each([

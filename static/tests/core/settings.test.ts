@@ -2,18 +2,21 @@
 /** Under test: what a person said of how a link came, where a server hands out settings from before. */
 import { beforeAll, describe, expect, it } from "vitest"
 import type { Me } from "../../src/core/account.ts"
+import { Books } from "../../src/core/books.ts"
 import type { Context } from "../../src/core/context.ts"
+import { loadLooked, lookAt } from "../../src/core/looked.ts"
 import { changeSettings, isInviterKnown, loadSettings, settingsOf } from "../../src/core/settings.ts"
 import { Shelf } from "../../src/core/shelf.ts"
 import { MemoryStore } from "../../src/core/store.ts"
 import type { Method, Response, Transport } from "../../src/core/transport.ts"
 import { Server } from "../../src/core/transport.ts"
 import { View } from "../../src/core/view.ts"
+import type { Bytes } from "../../src/crypto/bytes.ts"
 import { hex, random } from "../../src/crypto/bytes.ts"
 import { decode, encode } from "../../src/crypto/cbor.ts"
 import { Amk, Keyring } from "../../src/crypto/keys.ts"
 import { sodiumReady } from "../../src/crypto/sodium.ts"
-import type { Snapshot } from "../../src/worker/api.ts"
+import type { Refusal, Snapshot } from "../../src/worker/api.ts"
 
 interface Stored {
     readonly counter: number
@@ -94,5 +97,28 @@ describe("how a link came", () => {
         const elsewhere = browserOf(transport)
         for (const { shelf } of [context, elsewhere])
             expect(isInviterKnown(invite, await loadSettings(shelf, me, transport.served))).toBe(true)
+    })
+
+    it("is read from no record that whoever writes this browser's store put in its place", async () => {
+        const store = new MemoryStore()
+        const shelf = new Shelf(store, me)
+        const looked = new Books()
+        looked.refusals.set("k", { key: "k", isLasting: true, isKnown: false, at: 5 } as Refusal)
+        await lookAt(looked, shelf, "k")
+        const context = { ...browserOf(new SettingsServer()), shelf } as Context
+        await changeSettings(context, (now) => ({ ...now, came: new Map([[invite.hash, "hand"]]) }))
+        const ours = async (kind: string) => (await store.list(kind))[0] as { key: string; value: Bytes }
+        const [one, other] = [await ours("settings/"), await ours("looked/")]
+        // Under each other's names, and each under its own id in the other's place.
+        const moved = (key: string, kind: string, id: string) => `${kind}/${key.split("/")[1]}/${id}`
+        const idOf = ({ key }: { key: string }) => key.split("/")[2] as string
+        await store.put(one.key, other.value)
+        await store.put(other.key, one.value)
+        await store.put(moved(one.key, "settings", idOf(other)), other.value)
+        await store.put(moved(one.key, "looked", idOf(one)), one.value)
+        expect((await loadSettings(shelf, me, null)).came.size).toBe(0)
+        const books = new Books()
+        await loadLooked(books, shelf)
+        expect(books.looked.size).toBe(0)
     })
 })

@@ -383,6 +383,10 @@ export class FakeCore implements Core {
         for (const { overview, details } of entries) await this.saveItem(vault, null, 0, overview, details)
         return { saved: entries.length, pending: 0 }
     }
+    async revertItem(vault: Id, item: Id): Promise<Written> {
+        this.#change(vault, item, {})
+        return "done"
+    }
     async trashItem(vault: Id, item: Id): Promise<Written> {
         this.#change(vault, item, { trash: Date.now() })
         return "done"

@@ -2,6 +2,7 @@
 import { flushSync, mount, tick, unmount } from "svelte"
 import { afterEach, expect, test } from "vitest"
 import App from "../../src/App.svelte"
+import RemoveDialog from "../../src/components/RemoveDialog.svelte"
 import { go } from "../../src/state/router.svelte.ts"
 import { session } from "../../src/state/session.svelte.ts"
 import type { Details, Overview, Snapshot } from "../../src/worker/api.ts"
@@ -192,4 +193,35 @@ test("an item under my item’s id in another vault is another item, and mine st
     await settled()
     expect(words()).toContain("Deploy key, web fleet")
     expect(words()).not.toContain("not yours")
+})
+
+test("before a removal everything they could read is listed, whatever it is called and wherever it lies", async () => {
+    const core = await draw()
+    const at = { team: TEAM, vault: VAULTS.fleet, author: hex(101), at: 1, verified: true, revision: 1 }
+    const plain = { type: "note" as const, tags: [], trash: null }
+    core.put({ row: { id: hex(71), overview: { ...plain, title: "called a note" }, ...at }, details: TEXTS })
+    const thrown = { ...plain, title: "thrown away", trash: 5 }
+    core.put({ row: { id: hex(72), overview: thrown, ...at }, details: TEXTS })
+    const view = session.team(TEAM)
+    const member = view?.members.find(({ me, rights }) => !me && rights[VAULTS.fleet] !== undefined)
+    if (view === null || member === undefined) throw new Error("nobody to remove")
+    const dialog = mount(RemoveDialog, {
+        target: document.body,
+        props: { team: view, member, onclose: () => undefined },
+    })
+    await settled()
+    const listed = document.querySelector(".rotate-list")?.textContent ?? ""
+    expect(listed).toContain("called a note")
+    expect(listed).toMatch(/thrown away.*in the trash/)
+    await unmount(dialog)
+})
+
+test("an item of which nobody can read the newest revision says who wrote it, and leads to the one before", async () => {
+    const core = await draw()
+    const unreadable = { fields: [], note: "", isUnreadable: true as const }
+    await open(core, {}, TEXTS)
+    await open(core, { title: "", isUnreadable: true }, unreadable)
+    expect(document.querySelector(".pane-item h1")?.textContent).toBe("Cannot be read")
+    expect(words()).toContain("is what Ben Okafor signed, and it is no item")
+    expect(words()).toContain("Older revisions can be opened and restored.")
 })
