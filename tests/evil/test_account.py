@@ -62,17 +62,32 @@ def refuses_unlock(scene: Scene, refusal: str, change: Callable[[Bundle], None])
     scene.recovers(team)
 
 
-@pytest.mark.parametrize(("part", "refusal"), [("keyring", "R17.keyring"), ("pins", "R17.bundle")])
-def test_R3_own_things_sealed_with_the_public_key(scene: Scene, part: str, refusal: str) -> None:
-    """The server knows the public key, and makes a keyring and pins that open with it."""
+def _sealed_to(scene: Scene) -> bytes:
+    """The server knows the public key, and makes a keyring that opens with it."""
     ring = {"box": os.urandom(32), "identity": os.urandom(32), "suite": 1, "v": 1}
     box = PrivateKey(scene.keys.box).public_key
-    sealed = SealedBox(PublicKey(bytes(box))).encrypt(cbor.dumps(ring))
+    return SealedBox(PublicKey(bytes(box))).encrypt(cbor.dumps(ring))
 
-    def change(bundle: Bundle) -> None:
-        bundle[part]["blob"] = sealed
 
-    refuses_unlock(scene, refusal, change)
+def test_R3_a_keyring_sealed_with_the_public_key(scene: Scene) -> None:
+    sealed = _sealed_to(scene)
+    refuses_unlock(scene, "R17.keyring", lambda bundle: bundle["keyring"].update(blob=sealed))
+
+
+def test_R3_pins_sealed_with_the_public_key(scene: Scene) -> None:
+    """They are told of and bind to nothing; this browser's own are written over them."""
+    team = scene.team()
+    scene.honest(team)
+    sealed = _sealed_to(scene)
+    scene.victim.relock()
+    scene.victim.lock()
+    change = with_bundle(lambda bundle: bundle["pins"].update(blob=sealed))
+    with scene.liar.lying(*UNLOCK, change) as lie:
+        scene.victim.enter()
+        scene.victim.expect_refusal("R17.pins")
+        assert lie.told == 1
+        scene.no_leak(team)
+    scene.recovers(team)
 
 
 def test_R4_a_flag_that_asks_for_escrow(scene: Scene) -> None:

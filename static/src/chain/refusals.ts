@@ -99,6 +99,8 @@ export const REFUSALS = {
     "R10.kdf": "The server asks for a weaker or unknown way to derive keys.",
     "R17.bundle": "Key material from the server is missing or cut short.",
     "R17.keyring": "Your keyring is missing on the server, or there are two that differ.",
+    "R17.pins": "The pins that the server keeps for your account do not open.",
+    "R17.settings": "The settings that the server keeps for your account do not open.",
     "S4.keys": "Your keys are not those that the team's log names for you.",
     "R1.recipient": "A key was offered as a recipient's that the team's log does not name.",
     "R12.items": "The items that the server shows are not those of the vault's log.",

@@ -32,8 +32,8 @@ const ATTEMPTS = 5
 export interface Verdicts extends Chains {
     /** The heads: what a new set of pins is made of. */
     heads(): { readonly teams: readonly TeamPin[]; readonly vaults: readonly VaultPin[] }
-    /** Two copies contradict each other about a chain. */
-    refuse(chain: string, refusal: RefusalId): void
+    /** Two copies contradict each other about a chain; null: a copy is no pins of mine at all. */
+    refuse(chain: string | null, refusal: RefusalId): void
 }
 
 /** A set of pins, and the sealed bytes that it came in. */
@@ -54,6 +54,8 @@ export class PinBook {
     /** What the store held when it was last read or written here. */
     #stored: Bytes | null = null
     #dirty = false
+    /** What the server keeps does not open, and this browser had nothing of its own to put in its place. */
+    #isOnlyTold = false
     /** True if this browser held no pins: it cannot know older states. */
     isNew = false
 
@@ -64,13 +66,29 @@ export class PinBook {
         this.#verdicts = verdicts
     }
 
-    /** Take up every copy. @throws {Refused} `R17.bundle` if one does not open, `A3.server_key`. */
+    /**
+     * Take up every copy. The server's is told of as `R17.pins` if it does not open, and binds to nothing, which a server
+     * gets as well by saying that it has none. A browser that holds pins of its own writes them over it; a new one does not
+     * in its first visit, since it could not know a better blob from none.
+     *
+     * @throws {Refused} `R17.bundle` if this browser's own does not open, `A3.server_key`.
+     */
     async load(served: Counted | null): Promise<void> {
         await this.takeStored()
         this.isNew = this.#stored === null
-        if (served === null) return
+        if (served !== null) await this.#takeServed(served)
+    }
+
+    async #takeServed(served: Counted): Promise<void> {
         this.#counter = served.counter
-        await this.#take(served)
+        try {
+            await this.#take(served)
+        } catch (error) {
+            if (!(error instanceof Refused) || error.refusal !== "R17.bundle") throw error
+            this.#verdicts.refuse(null, "R17.pins")
+            this.#isOnlyTold = this.#copies.length === 0
+            this.#dirty = true
+        }
     }
 
     /** Take up what another tab of this browser kept since. @throws {Refused} as {@link load}. */
@@ -170,6 +188,7 @@ export class PinBook {
     }
 
     async #upload(): Promise<void> {
+        if (this.#isOnlyTold) return
         for (let attempt = 0; this.#dirty && attempt < ATTEMPTS; attempt++) {
             const counter = this.#counter + 1
             const { blob, isWhole } = await this.#keep(counter)
@@ -189,8 +208,7 @@ export class PinBook {
     async #fetch(): Promise<void> {
         const answer = await this.#server.call("GET", "account/pins")
         const theirs = { counter: asUint(answer["counter"]), blob: asBytes(answer["blob"]) }
-        await this.#take(theirs)
-        this.#counter = theirs.counter
+        await this.#takeServed(theirs)
     }
 
     async #take(sealed: Counted): Promise<void> {

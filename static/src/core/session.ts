@@ -110,11 +110,11 @@ export class Session {
         this.#restore = new Restore(this.context)
     }
 
-    /** Load what this browser verified before, and show it. @throws {Refused} if pins do not open. */
+    /** Load what this browser verified before, and show it. @throws {Refused} if its own pins do not open. */
     static async open(parts: Parts, me: Me, bundle: Bundle, settings: Settings | null): Promise<Session> {
         const session = new Session(parts, me, bundle)
         const { books, pins, outbox, kept, shelf } = session.context
-        session.context.settings = settings ?? (await loadSettings(shelf, me, bundle.settings))
+        session.context.settings = settings ?? (await loadSettings(books, shelf, me, bundle.settings))
         mark("unsealing")
         await loadLooked(books, shelf)
         await pins.load(bundle.pins)
@@ -377,6 +377,7 @@ export function verdictsOf(books: Books): Verdicts {
         vault: (id) => books.vault(id)?.state.columns.hashes,
         heads: () => headsOf(books),
         refuse(chain, refusal) {
+            if (chain === null) return books.refuse(refusal, {}, {})
             const [team, vault] = [books.teams.get(chain), books.vault(chain)]
             if (team !== undefined) books.freezeTeam(team, refusal, {})
             else if (vault !== undefined) books.freezeVault(vault, refusal, {})

@@ -10,11 +10,13 @@ import { hex, unhex } from "../crypto/bytes.ts"
 import { decode, encode } from "../crypto/cbor.ts"
 import { open, seal } from "../crypto/seal.ts"
 import type { Me } from "./account.ts"
+import type { Books } from "./books.ts"
 import type { Counted } from "./bundle.ts"
 import type { Context } from "./context.ts"
 import { CoreFailure } from "./failure.ts"
 import type { Shelf } from "./shelf.ts"
 import type { Server } from "./transport.ts"
+import type { Answer } from "./wire.ts"
 import { asBytes, asList, asMap, asText, asUint, orNull } from "./wire.ts"
 
 export interface Settings {
@@ -41,24 +43,49 @@ export function isInviterKnown(invite: Invite | undefined, { compared, came }: S
     return invite.via === "link" && came.get(invite.hash) === "hand"
 }
 
-/** What the served blob says, and this browser's copy if that is newer; without either, a name from the address. */
-export async function loadSettings(shelf: Shelf, me: Me, served: Counted | null): Promise<Settings> {
+/**
+ * What the served blob says, and this browser's copy if that is newer; without either, a name from the address. A blob that
+ * does not open is told of as `R17.settings`, and the copy is to be sent in its place: by a new browser at the next visit.
+ */
+export async function loadSettings(
+    books: Books,
+    shelf: Shelf,
+    me: Me,
+    served: Counted | null,
+): Promise<Settings> {
     const theirs = await readSettings(me, served)
+    const isBroken = theirs === null && served !== null
+    if (isBroken) books.refuse("R17.settings", {}, {})
+    const kept = await keptIn(shelf)
+    if (kept === null) {
+        const first = theirs ?? settingsOf(me.email.split("@")[0] ?? me.email)
+        // Older than any, where nothing of the person's own is in it.
+        if (served !== null) await shelve(shelf, first, isBroken ? 0 : served.counter)
+        return first
+    }
+    const mine = parseSettings(asBytes(kept["settings"]))
+    const at = orNull(kept["counter"], asUint)
+    if (isBroken) await shelve(shelf, mine, null)
+    if (theirs === null || served === null) return mine
+    if (at === null || served.counter <= at) return merged(theirs, mine)
+    await shelve(shelf, theirs, served.counter)
+    return theirs
+}
+
+async function keptIn(shelf: Shelf): Promise<Answer | null> {
     const kept = (await shelf.list("settings")).find(({ id }) => id === SHELVED)
-    const none = settingsOf(me.email.split("@")[0] ?? me.email)
-    if (kept === undefined) return theirs ?? none
-    const { counter, settings } = asMap(kept.value)
-    const mine = parseSettings(asBytes(settings))
-    const at = orNull(counter, asUint)
-    if (theirs === null) return mine
-    return at !== null && served !== null && served.counter > at ? theirs : merged(theirs, mine)
+    return kept === undefined ? null : asMap(kept.value)
+}
+
+/** @param counter - of the served blob that is the same; null while the server has none. */
+async function shelve(shelf: Shelf, settings: Settings, counter: number | null): Promise<void> {
+    await shelf.put("settings", SHELVED, { counter, settings: serialised(settings) })
 }
 
 /** Give the server what this browser could only keep, if there is such a thing. @throws as {@link changeSettings}. */
 export async function sendSettings(context: Context): Promise<void> {
-    const kept = (await context.shelf.list("settings"))[0]
-    if (kept !== undefined && asMap(kept.value)["counter"] === null)
-        await changeSettings(context, (now) => now)
+    const kept = await keptIn(context.shelf)
+    if (kept !== null && kept["counter"] === null) await changeSettings(context, (now) => now)
 }
 
 /**
@@ -85,11 +112,11 @@ export async function changeSettings(context: Context, change: (now: Settings) =
     throw new CoreFailure("counter_moved")
 }
 
-/** @param counter - of the served blob that is the same; null while the server has none. */
+/** @param counter - as {@link shelve} takes it. */
 async function keep(context: Context, settings: Settings, counter: number | null): Promise<void> {
     context.settings = settings
     context.view.changed()
-    await context.shelf.put("settings", SHELVED, { counter, settings: serialised(settings) })
+    await shelve(context.shelf, settings, counter)
 }
 
 /** Null without a blob, and for one that does not open: settings are not worth a locked door. */

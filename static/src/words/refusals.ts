@@ -26,6 +26,7 @@ const ACCOUNT = new Set([
     "R17.keyring",
     "S4.keys",
 ])
+const KEPT = new Set(["R17.pins", "R17.settings"])
 const ITEM = new Set(["R7.open", "R7.hash", "R16.open"])
 const ITEMS = new Set(["R12.items"])
 const GRANT = /^(T7|T8)\./
@@ -181,6 +182,22 @@ const KINDS: readonly { of: (id: string) => boolean; words: Omit<RefusalWords, "
             steps: [
                 step("Check the address", "The address of this page must be the one your team uses."),
                 step("Do not enter your password again", "Not before an owner has an explanation."),
+                TELL,
+                KEEP,
+            ],
+        },
+    },
+    {
+        of: (id) => KEPT.has(id),
+        words: {
+            title: "We did not take what this server keeps for you",
+            meaning: "The stored copy was damaged, or exchanged with another one.",
+            effect: "You are signed in, and what this browser has verified itself stands. It is written over the stored copy; if this browser is new to your account, only after you have locked and unlocked it.",
+            steps: [
+                step(
+                    "Compare with a colleague, if this browser is new to your account",
+                    "Whether they see the same last change by someone else: a new browser cannot know an older state.",
+                ),
                 TELL,
                 KEEP,
             ],

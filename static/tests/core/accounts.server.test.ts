@@ -5,6 +5,8 @@ import type { Channel } from "../../src/core/core.ts"
 import { Unanswered } from "../../src/core/failure.ts"
 import { changeSettings } from "../../src/core/settings.ts"
 import { MemoryStore } from "../../src/core/store.ts"
+import { Server } from "../../src/core/transport.ts"
+import { random } from "../../src/crypto/bytes.ts"
 import { cookieFetch, Device, PASSWORD } from "./device.ts"
 
 const url = inject("url")
@@ -154,6 +156,22 @@ describe("two accounts in one browser", { timeout: 30_000 }, () => {
         expect([unlocks.snapshot.phase, leaves.snapshot.phase]).toEqual(["anonymous", "anonymous"])
         await bob.core.syncNow()
         expect(bob.snapshot.phase).toBe("open")
+    })
+
+    it("an account whose pins and settings were written over opens, and is whole again", async () => {
+        await bobSignsIn()
+        await bob.core.lock()
+        const server = new Server(bob.transport)
+        await server.call("GET", "session")
+        for (const kind of ["pins", "settings"]) {
+            const { counter } = await server.call("GET", `account/${kind}`)
+            await server.call("PUT", `account/${kind}`, { counter: Number(counter) + 1, blob: random(200) })
+        }
+        await bob.core.unlock(PASSWORD)
+        const refused = bob.snapshot.refusals.map(({ id }) => id)
+        expect([bob.snapshot.phase, refused.sort()]).toEqual(["open", ["R17.pins", "R17.settings"]])
+        await bob.core.syncNow()
+        await bobIsWhole()
     })
 
     it("who cannot reach the server stays signed in, without keys", async () => {

@@ -121,10 +121,60 @@ describe("pins", () => {
         expect(() => book.checkTeam(hex(team), chain(3))).toThrow("R23.genesis")
     })
 
-    it("that do not open are a refusal, not an empty set", async () => {
+    it("of the server's that do not open are told, and this browser's own are written over them", async () => {
+        const [server, store] = [new PinServer(), new MemoryStore()]
+        const before = bookOn(server, store, 2)
+        await before.load(null)
+        await before.keep()
+        // Sealed for another place; as well as by another account.
+        const broken = { ...(await blobOf(7, pin(3))), counter: 8 }
+        server.stored = broken
+        refusals.length = 0
+        const book = bookOn(server, store, 2)
+        await book.load(broken)
+        expect([refusals, book.isNew, book.isDirty]).toEqual([["null R17.pins"], false, true])
+        expect(() => book.checkTeam(hex(team), chain(2))).toThrow("T4.older")
+        await book.upload()
+        expect([server.stored.counter, await seqOf(server.stored)]).toEqual([9, 2])
+    })
+
+    it("that do not open stay as they are for the first visit of a new browser", async () => {
+        const [server, store] = [new PinServer(), new MemoryStore()]
+        const broken = { ...(await blobOf(7, pin(3))), counter: 8 }
+        server.stored = broken
+        refusals.length = 0
+        const first = bookOn(server, store, 2)
+        await first.load(broken)
+        await first.keep()
+        await first.upload()
+        expect([refusals, first.isNew, server.stored]).toEqual([["null R17.pins"], true, broken])
+        const second = bookOn(server, store, 2)
+        await second.load(broken)
+        await second.upload()
+        expect([server.stored.counter, await seqOf(server.stored)]).toEqual([9, 2])
+    })
+
+    it("that another browser put there while this one was at work do not stop it either", async () => {
+        const [server, store] = [new PinServer(), new MemoryStore()]
+        const book = bookOn(server, store, 2)
+        await book.load(null)
+        await book.keep()
+        server.stored = { ...(await blobOf(3, pin(3))), counter: 4 }
+        refusals.length = 0
+        await book.upload()
+        expect([refusals, server.stored.counter, await seqOf(server.stored)]).toEqual([
+            ["null R17.pins"],
+            5,
+            2,
+        ])
+    })
+
+    it("of this browser's that do not open are a refusal, not an empty set", async () => {
+        const store = new MemoryStore()
         const { blob } = await blobOf(1, pin(1))
-        const book = bookOn(new PinServer(), new MemoryStore(), 0)
-        await expect(book.load({ counter: 2, blob })).rejects.toMatchObject({ refusal: "R17.bundle" })
+        await store.put(`pins/${hex(me.account)}`, encode({ counter: 2, blob, others: [] }))
+        const book = bookOn(new PinServer(), store, 0)
+        await expect(book.load(null)).rejects.toMatchObject({ refusal: "R17.bundle" })
     })
 
     it("of a browser that knew another server are a refusal", async () => {

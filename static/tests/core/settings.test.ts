@@ -5,7 +5,13 @@ import type { Me } from "../../src/core/account.ts"
 import { Books } from "../../src/core/books.ts"
 import type { Context } from "../../src/core/context.ts"
 import { loadLooked, lookAt } from "../../src/core/looked.ts"
-import { changeSettings, isInviterKnown, loadSettings, settingsOf } from "../../src/core/settings.ts"
+import {
+    changeSettings,
+    isInviterKnown,
+    loadSettings,
+    sendSettings,
+    settingsOf,
+} from "../../src/core/settings.ts"
 import { Shelf } from "../../src/core/shelf.ts"
 import { MemoryStore } from "../../src/core/store.ts"
 import type { Method, Response, Transport } from "../../src/core/transport.ts"
@@ -72,11 +78,15 @@ describe("how a link came", () => {
         expect(isInviterKnown(invite, context.settings)).toBe(true)
         await say(context, "mail")
         for (const served of [before, transport.served, null])
-            expect(isInviterKnown(invite, await loadSettings(context.shelf, me, served))).toBe(false)
+            expect(isInviterKnown(invite, await loadSettings(new Books(), context.shelf, me, served))).toBe(
+                false,
+            )
         // Another change, on top of what the server rolled back, does not bring it back either.
         transport.all.push(before)
         await changeSettings(context, (now) => ({ ...now, compared: new Set([hex(random(32))]) }))
-        expect(isInviterKnown(invite, await loadSettings(context.shelf, me, transport.served))).toBe(false)
+        expect(
+            isInviterKnown(invite, await loadSettings(new Books(), context.shelf, me, transport.served)),
+        ).toBe(false)
     })
 
     it("stays taken back where another browser, open since before, changes something else", async () => {
@@ -86,7 +96,9 @@ describe("how a link came", () => {
         await say(other, "mail")
         await changeSettings(open, (now) => ({ ...now, compared: new Set([hex(random(32))]) }))
         for (const { shelf } of [open, other])
-            expect(isInviterKnown(invite, await loadSettings(shelf, me, transport.served))).toBe(false)
+            expect(isInviterKnown(invite, await loadSettings(new Books(), shelf, me, transport.served))).toBe(
+                false,
+            )
     })
 
     it("is what the person said last, in another browser too", async () => {
@@ -96,7 +108,44 @@ describe("how a link came", () => {
         await say(context, "hand")
         const elsewhere = browserOf(transport)
         for (const { shelf } of [context, elsewhere])
-            expect(isInviterKnown(invite, await loadSettings(shelf, me, transport.served))).toBe(true)
+            expect(isInviterKnown(invite, await loadSettings(new Books(), shelf, me, transport.served))).toBe(
+                true,
+            )
+    })
+
+    it("is kept where the server's settings do not open: told, and this browser's own are sent", async () => {
+        const transport = new SettingsServer()
+        const [knows, fresh] = [browserOf(transport), browserOf(transport)]
+        await say(knows, "hand")
+        await loadSettings(new Books(), knows.shelf, me, transport.served)
+        const broken = { counter: 2, blob: random(200) }
+        transport.all.push(broken)
+        for (const { shelf, isSent } of [
+            { shelf: fresh.shelf, isSent: false },
+            { shelf: knows.shelf, isSent: true },
+        ]) {
+            const books = new Books()
+            const settings = await loadSettings(books, shelf, me, broken)
+            expect([...books.refusals.values()].map(({ id }) => id)).toEqual(["R17.settings"])
+            expect(isInviterKnown(invite, settings)).toBe(isSent)
+            await sendSettings({ ...browserOf(transport), shelf, settings })
+            expect(transport.served.counter).toBe(isSent ? 3 : 2)
+        }
+        expect(
+            isInviterKnown(invite, await loadSettings(new Books(), fresh.shelf, me, transport.served)),
+        ).toBe(true)
+    })
+
+    it("is sent by a new browser too, at its next visit", async () => {
+        const transport = new SettingsServer()
+        const { shelf } = browserOf(transport)
+        const broken = { counter: 2, blob: random(200) }
+        transport.all.push(broken)
+        for (const counter of [2, 3]) {
+            const settings = await loadSettings(new Books(), shelf, me, broken)
+            await sendSettings({ ...browserOf(transport), shelf, settings })
+            expect(transport.served.counter).toBe(counter)
+        }
     })
 
     it("is read from no record that whoever writes this browser's store put in its place", async () => {
@@ -116,7 +165,7 @@ describe("how a link came", () => {
         await store.put(other.key, one.value)
         await store.put(moved(one.key, "settings", idOf(other)), other.value)
         await store.put(moved(one.key, "looked", idOf(one)), one.value)
-        expect((await loadSettings(shelf, me, null)).came.size).toBe(0)
+        expect((await loadSettings(new Books(), shelf, me, null)).came.size).toBe(0)
         const books = new Books()
         await loadLooked(books, shelf)
         expect(books.looked.size).toBe(0)

@@ -142,7 +142,7 @@ describe("an answer of which one byte is another", { timeout: 120_000 }, () => {
             answer: (path, value) => (path === "account/pins" ? { counter: 99, blob: random(200) } : value),
         }
         await twin.look()
-        expect(twin.refusals).toEqual(["R17.bundle"])
+        expect(twin.refusals).toEqual(["R17.pins"])
     })
 
     it.each(["GET account/pins", "sync teams,items", "sync links"])("in %s", async (question) => {

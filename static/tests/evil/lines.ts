@@ -94,6 +94,8 @@ export const LINES = {
         "no keyring": "R17.keyring",
         "a wrap that is cut short": "R17.bundle",
         "every field of the bundle missing, null, cut short, or one more": "R17.bundle",
+        "pins that do not open": "R17.pins",
+        "settings that do not open": "R17.settings",
     },
     R18: { "keys of any other length, and passwords": "R18.length" },
     R19: {

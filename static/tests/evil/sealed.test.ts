@@ -5,6 +5,7 @@
  */
 import { beforeAll, describe, expect, it, vi } from "vitest"
 import { encodePins } from "../../src/chain/pins.ts"
+import type { RefusalId } from "../../src/chain/refusals.ts"
 import type { Me } from "../../src/core/account.ts"
 import { Books, TeamBook } from "../../src/core/books.ts"
 import type { Bundle } from "../../src/core/bundle.ts"
@@ -12,6 +13,7 @@ import { openBundle, readBundle } from "../../src/core/bundle.ts"
 import { Cache } from "../../src/core/cache.ts"
 import type { Context } from "../../src/core/context.ts"
 import { listDrafts, putDraft } from "../../src/core/drafts.ts"
+import type { Verdicts } from "../../src/core/pins.ts"
 import { PinBook } from "../../src/core/pins.ts"
 import { openItem } from "../../src/core/read.ts"
 import { fillRings } from "../../src/core/ring.ts"
@@ -87,7 +89,12 @@ describe("an account", () => {
         refusalOf(async () => openBundle(auk, readBundle(changed), new MemoryStore()))
     const pinned = (pins: Bundle["pins"]) =>
         refusalOf(async () => {
-            const book = new PinBook(null as unknown as Server, new MemoryStore(), me, null as never)
+            const verdicts = {
+                refuse: (_chain: string | null, refusal: RefusalId) => {
+                    throw new Refused(refusal)
+                },
+            } as unknown as Verdicts
+            const book = new PinBook(null as unknown as Server, new MemoryStore(), me, verdicts)
             await book.load(pins)
         })
 
@@ -109,7 +116,7 @@ describe("an account", () => {
 
     it("refuses pins with any bit changed, at any other length", async () => {
         for (const blob of everyBend(bundle.pins?.blob as Bytes))
-            expect(await pinned({ counter: COUNTER, blob })).toBe("R17.bundle")
+            expect(await pinned({ counter: COUNTER, blob })).toBe("R17.pins")
     })
 
     it("passes over settings with any bit changed, at any other length", async () => {
@@ -121,12 +128,12 @@ describe("an account", () => {
         const { keyring, pins, settings } = bundle
         for (const other of [pins, settings])
             expect(await opened({ ...bundle, keyring: other })).toBe("R17.keyring")
-        for (const other of [keyring, settings]) expect(await pinned(other)).toBe("R17.bundle")
+        for (const other of [keyring, settings]) expect(await pinned(other)).toBe("R17.pins")
         for (const other of [keyring, pins]) expect(await readSettings(me, other)).toBeNull()
         const moved = <T extends { counter: number } | null>(one: T): T =>
             one && { ...one, counter: COUNTER - 1 }
         expect(await opened({ ...bundle, keyring: moved(keyring) })).toBe("R17.keyring")
-        expect(await pinned(moved(pins))).toBe("R17.bundle")
+        expect(await pinned(moved(pins))).toBe("R17.pins")
         expect(await readSettings(me, moved(settings))).toBeNull()
         const account = random(16)
         expect(await opened({ ...bundle, account })).toBe("A4.bundle")

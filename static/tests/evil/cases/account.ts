@@ -55,6 +55,28 @@ function bundled<L extends Line>(w: World, line: L, name: Case<L>, bend: (bundle
     })
 }
 
+/** What is beside the keys does not open: told, and nothing is written over it by a browser that has nothing of its own. */
+function besideKeys<L extends Line>(w: World, line: L, name: Case<L>, part: "pins" | "settings"): void {
+    lie(line, name, async (id) => {
+        const victim = newBrowser(w)
+        victim.transport.bend = answering("login/finish", (answer) => ({
+            ...answer,
+            bundle: {
+                ...answer.bundle,
+                [part]: { counter: 1, blob: boxSeal(random(100), w.mary.me.keyring.box.public) },
+            },
+        }))
+        await victim.signIn(w.mary.email)
+        await victim.core.session?.context.pins.upload()
+        const refused = victim.snapshot.refusals.map((refusal) => refusal.id)
+        expect([victim.snapshot.phase, refused]).toEqual(["open", [id]])
+        const written = victim.transport.sent.filter(({ path }) => path === `account/${part}`)
+        expect(written).toEqual([])
+        expectNothingOut(w, victim.transport.sent)
+        await victim.core.lock()
+    })
+}
+
 export function signIns(w: World): void {
     const mine = () => w.mary.me.keyring.box.public
     bundled(w, "R3", "a wrap of a key that the server knows, sealed to my public key", (bundle) => ({
@@ -91,6 +113,8 @@ export function signIns(w: World): void {
         ...bundle,
         wrap: { ...bundle.wrap, blob: bundle.wrap.blob.slice(1) },
     }))
+    besideKeys(w, "R17", "pins that do not open", "pins")
+    besideKeys(w, "R17", "settings that do not open", "settings")
     lie("R10", "weaker ways to stretch the password, wherever they can be named", async () => {
         const weak = {
             suite: 0,

@@ -1,0 +1,80 @@
+/** Under test: how long a tab keeps an invitation's secret. The real pages on a core in memory. */
+import { flushSync, mount, tick, unmount } from "svelte"
+import { afterEach, beforeEach, expect, test } from "vitest"
+import App from "../../src/App.svelte"
+import { inviteKeeper } from "../../src/state/invite.svelte.ts"
+import type { Route } from "../../src/state/route.ts"
+import { go } from "../../src/state/router.svelte.ts"
+import { session } from "../../src/state/session.svelte.ts"
+import { FakeCore } from "./fake-core.ts"
+
+const FRAGMENT = "A".repeat(86)
+
+let core: FakeCore
+let shown: ReturnType<typeof mount>
+
+async function settled(): Promise<void> {
+    for (let turn = 0; turn < 5; turn++) {
+        await tick()
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        flushSync()
+    }
+}
+
+beforeEach(async () => {
+    sessionStorage.setItem("coffret.invite", FRAGMENT)
+    core = new FakeCore("full")
+    session.connect(core, core.subscribe)
+    await core.start()
+    shown = mount(App, { target: document.body })
+    await settled()
+    expect(inviteKeeper.fragment).toBe(FRAGMENT)
+})
+
+afterEach(async () => {
+    await unmount(shown)
+    inviteKeeper.drop()
+    document.body.textContent = ""
+})
+
+const kept = () => [inviteKeeper.fragment, sessionStorage.getItem("coffret.invite")]
+
+async function signOutAt(route: Route): Promise<void> {
+    go(route)
+    await settled()
+    await core.signOut()
+    await settled()
+}
+
+test("whoever signs out leaves no invitation to the next person at this tab", async () => {
+    await signOutAt({ page: "settings" })
+    expect(kept()).toEqual([null, null])
+})
+
+test("nor does whoever signs out of a locked page", async () => {
+    go({ page: "items", vault: null, item: null, mode: "view" })
+    await core.lock()
+    await settled()
+    expect(kept()).toEqual([FRAGMENT, FRAGMENT])
+    await core.signOut()
+    await settled()
+    expect(kept()).toEqual([null, null])
+})
+
+test("whoever signs out on its page, to take it with another account, keeps it", async () => {
+    await signOutAt({ page: "join" })
+    expect(kept()).toEqual([FRAGMENT, FRAGMENT])
+})
+
+test("it lasts from the sign-up to the open client", async () => {
+    go({ page: "sign-up" })
+    await core.signOut()
+    sessionStorage.setItem("coffret.invite", FRAGMENT)
+    inviteKeeper.take()
+    await core.signUp("new@example.test")
+    await settled()
+    await core.confirmCode("123456")
+    await core.kitSaved(true)
+    await settled()
+    expect(kept()).toEqual([FRAGMENT, FRAGMENT])
+})
