@@ -249,6 +249,8 @@ def test_F8_a_chain_that_ends_before_the_invitation(scene: Scene) -> None:
     scene.victim.fill_acceptance()
     expect(page.get_by_role("heading", name="Waiting to be let in")).to_be_visible(timeout=SLOW)
     _let_in(team)
+    scene.victim.look()
+    scene.victim.button("Open the vaults")
     scene.victim.sees(team.vault, f"Mooring {team.number}")
     scene.victim.expect_no_refusal()
     # S5: nor did the invitation's secret leave with the acceptance, or as a referrer.
@@ -275,6 +277,8 @@ def test_R4_an_invitation_that_asks_for_escrow(scene: Scene) -> None:
     assert said == {**usual, **drawn}
     assert set(said["profile"]) == {"email", "name"}
     _let_in(team)
+    scene.victim.look()
+    scene.victim.button("Open the vaults")
     scene.victim.sees(team.vault, f"Mooring {team.number}")
     scene.victim.expect_no_refusal()
     scene.no_leak(team)
