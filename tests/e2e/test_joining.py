@@ -229,7 +229,7 @@ def test_a_link_that_is_no_good_says_what_to_do_next(crew: Crew) -> None:
     swapped = "B" if fragment[0] == "A" else "A"
     wrong = crew.stranger()
     wrong.goto(f"{head}#{swapped}{fragment[1:]}")
-    title(wrong, "This invitation does not fit this server")
+    title(wrong, "This invitation is not known here")
     cut = crew.stranger()
     cut.goto(link[:-3])
     title(cut, "This link is not whole")

@@ -325,8 +325,8 @@ def test_F20_a_member_under_another_name(scene: Scene, browser: Browser) -> None
     with scene.new_browser(browser) as there:
         there.enter()
         there.go(members)
-        # The name, the address, and who let the victim in.
-        expect(there.page.get_by_text("founder")).to_have_count(3, timeout=SLOW)
+        # The name, the address, who let the victim in, and the last change by someone else.
+        expect(there.page.get_by_text("founder")).to_have_count(4, timeout=SLOW)
 
     def relabel(record: Record) -> None:
         for row in record["openings"]:

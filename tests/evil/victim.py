@@ -120,8 +120,8 @@ class Victim(Person):
 
     @property
     def badge(self) -> Locator:
-        """What marks the page of a refusal."""
-        return self.page.locator(".badge-danger", has_text="Refused")
+        """What marks the page of a refusal; an item's row has a badge of the same words."""
+        return self.page.locator("main .line-wrap > .badge-danger", has_text="Refused")
 
     def expect_refusal(self, refusal: str, *, asked: bool = False) -> None:
         """Expect the page of this refusal, and on it that nothing (new) was sent; leave it again.

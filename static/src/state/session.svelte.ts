@@ -51,6 +51,8 @@ class Session {
     /** Why the worker could not begin. */
     stopped = $state.raw<Failure | null>(null)
     readonly index = new RowIndex()
+    /** Refusals of items whose page the person has left: what else the item has stays within reach. */
+    #left = new Set<string>()
     #core: Core | null = null
     #beforeLock = new Set<() => Promise<void>>()
 
@@ -108,6 +110,7 @@ class Session {
         } else if (wasOpen) {
             this.index.apply([], [], true)
             this.rowsVersion++
+            this.#left.clear()
         }
         if (snapshot.phase !== "code" && snapshot.phase !== "kit") this.kit = null
     }
@@ -134,6 +137,12 @@ class Session {
         await this.core.lock()
     }
 
+    /** Leave the page of a refusal. */
+    leaveRefusal(): void {
+        if (this.refusal?.item) this.#left.add(this.refusal.key)
+        this.refusal = null
+    }
+
     noteRefusal(failure: Failure): void {
         if (failure.refusal === undefined) return
         const id = failure.refusal
@@ -145,6 +154,7 @@ class Session {
                 refusal.vault === place.vault &&
                 refusal.item === place.item,
         )
+        if (known !== undefined && this.#left.has(known.key)) return
         const at = Date.now()
         const report = JSON.stringify({ refusal: id, ...place }, null, 2)
         const plain = { isLasting: false, isKnown: false, signer: null, links: false, isDenied: false }

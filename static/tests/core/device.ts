@@ -14,8 +14,11 @@ export const PASSWORD = "correct horse battery staple 42"
 /** `fetch` with cookies, as a browser has them; `isHeard` is false for an address whose answer is lost with its cookies. */
 export function cookieFetch(isHeard: (url: string) => boolean = () => true): typeof fetch {
     const jar = new Map<string, string>()
+    // Each browser comes from a machine of its own: what is counted by address is counted apart.
+    const address = `10.${[...crypto.getRandomValues(new Uint8Array(3))].join(".")}`
     return async (input, init) => {
         const headers = new Headers(init?.headers)
+        if (!headers.has("x-forwarded-for")) headers.set("x-forwarded-for", address)
         headers.set("cookie", [...jar].map(([name, value]) => `${name}=${value}`).join("; "))
         const answer = await fetch(input, { ...init, headers })
         const lines = isHeard(String(input)) ? answer.headers.getSetCookie() : []

@@ -249,8 +249,8 @@ describe("joining", () => {
     it("shows no invitation into a team in which my account has other keys", async () => {
         const [team, mary] = [new TeamBuilder(), new Person("mary")]
         await team.join(team.founder, mary)
-        const { t, hash } = await team.invite(team.founder, mary)
-        const answer = { links: team.links, team: team.id, state: "open", openings: [] }
+        const { t, hash, invite } = await team.invite(team.founder, mary)
+        const answer = { links: team.links, team: team.id, invite, state: "open", openings: [] }
         const server = answering(() => answer)
         const asked = (me: ReturnType<typeof meOf>) =>
             openInvite(server, { me, settings: settingsOf("Mary") }, inviteFragment(t, hash))

@@ -48,7 +48,7 @@ describe("the answer to an invitation", () => {
         const team = new TeamBuilder()
         const olive = team.founder
         const guest = new Person("guest")
-        const { t, hash } = await team.invite(olive, guest)
+        const { t, hash, invite } = await team.invite(olive, guest)
         const openings = [
             { kind: "team", salt: team.nameSalt, text: "Orchard" },
             { kind: "name", salt: olive.salts.name, text: "olive" },
@@ -56,7 +56,13 @@ describe("the answer to an invitation", () => {
         ]
         const honest = encode({ team: team.id, links: [...team.links], state: "open", openings })
         let body: Bytes = honest
-        const server = new Server({ request: async () => ({ status: 200, headers: new Map(), body }) })
+        const found = encode({ team: team.id, invite })
+        const server = new Server({
+            request: async (_method, path) => ({
+                ...{ status: 200, headers: new Map() },
+                body: path === "invites/find" ? found : body,
+            }),
+        })
         const seen = () => openInvite(server, null, inviteFragment(t, hash))
         const truth = await seen()
         expect(truth).toMatchObject({ teamName: "Orchard", inviter: "olive", state: "open", role: "member" })
