@@ -229,6 +229,15 @@ def _let_in(team: Team) -> None:
     team.give(team.victim, team.vault)
 
 
+def _is_let_in(scene: Scene, team: Team) -> None:
+    """The victim, who waits, gets in and reads."""
+    _let_in(team)
+    scene.victim.look()
+    scene.victim.button("Open the vaults")
+    scene.victim.sees(team.vault, f"Mooring {team.number}")
+    scene.victim.expect_no_refusal()
+
+
 def test_F8_a_chain_that_ends_before_the_invitation(scene: Scene) -> None:
     team, fragment = _asked_alone(scene)
     page = scene.victim.page
@@ -248,11 +257,7 @@ def test_F8_a_chain_that_ends_before_the_invitation(scene: Scene) -> None:
     scene.victim.button("Back")
     scene.victim.fill_acceptance()
     expect(page.get_by_role("heading", name="Waiting to be let in")).to_be_visible(timeout=SLOW)
-    _let_in(team)
-    scene.victim.look()
-    scene.victim.button("Open the vaults")
-    scene.victim.sees(team.vault, f"Mooring {team.number}")
-    scene.victim.expect_no_refusal()
+    _is_let_in(scene, team)
     # S5: nor did the invitation's secret leave with the acceptance, or as a referrer.
     scene.no_leak(team)
 
@@ -276,11 +281,7 @@ def test_R4_an_invitation_that_asks_for_escrow(scene: Scene) -> None:
     drawn = {"member": said["member"], "profile": said["profile"]}
     assert said == {**usual, **drawn}
     assert set(said["profile"]) == {"email", "name"}
-    _let_in(team)
-    scene.victim.look()
-    scene.victim.button("Open the vaults")
-    scene.victim.sees(team.vault, f"Mooring {team.number}")
-    scene.victim.expect_no_refusal()
+    _is_let_in(scene, team)
     scene.no_leak(team)
 
 
