@@ -58,7 +58,6 @@ class AuditEvent(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["actor_id", "at"], name="event_by_actor"),
-            models.Index(fields=["subject", "at"], name="event_by_subject"),
         ]
 
     def __str__(self) -> str:
