@@ -1,9 +1,9 @@
 /** Keys live here, in memory, away from the page. */
 import { systemClock } from "../core/clock.ts"
-import type { Channel } from "../core/core.ts"
 import { CoffretCore } from "../core/core.ts"
 import { toFailure } from "../core/failure.ts"
 import { IndexedDbStore } from "../core/store.ts"
+import type { Channel } from "../core/surroundings.ts"
 import { HttpTransport } from "../core/transport.ts"
 import type { FromWorker } from "./protocol.ts"
 import { answer, isCall } from "./protocol.ts"

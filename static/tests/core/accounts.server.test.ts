@@ -1,10 +1,10 @@
 // @vitest-environment node
 /** Under test: two accounts in one browser. A tab of one does nothing in the session of the other, and ends. */
 import { beforeAll, beforeEach, describe, expect, inject, it } from "vitest"
-import type { Channel } from "../../src/core/core.ts"
 import { Unanswered } from "../../src/core/failure.ts"
 import { changeSettings } from "../../src/core/settings.ts"
 import { MemoryStore } from "../../src/core/store.ts"
+import type { Channel } from "../../src/core/surroundings.ts"
 import { Server } from "../../src/core/transport.ts"
 import { random } from "../../src/crypto/bytes.ts"
 import { cookieFetch, Device, PASSWORD } from "./device.ts"

@@ -1,9 +1,9 @@
 /** A browser of somebody, as far as the core knows: cookies, a store, a clock, what the page was told. */
 import { readdirSync, readFileSync } from "node:fs"
 import { systemClock } from "../../src/core/clock.ts"
-import type { Surroundings } from "../../src/core/core.ts"
 import { CoffretCore } from "../../src/core/core.ts"
 import { MemoryStore } from "../../src/core/store.ts"
+import type { Surroundings } from "../../src/core/surroundings.ts"
 import type { Method, Response, Transport } from "../../src/core/transport.ts"
 import { HttpTransport } from "../../src/core/transport.ts"
 import { keyOf, RowIndex } from "../../src/state/rows.ts"
