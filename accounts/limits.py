@@ -26,9 +26,12 @@ FORGET_SECONDS: Final = 86_400  # after the last try
 
 UNLOCK_MISSES: Final = 10
 
-# One step for all buckets of a try: it counts in each of them, or in none and is refused.
+# One step for all buckets of a try: it counts in each of them, or in none and is refused. Times
+# are whole microseconds, which a double holds exactly: in whole seconds a wait of one would be over
+# with the second in which it began.
 _TAKE: Final = """
-local now = tonumber(redis.call('TIME')[1])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
 local most, forget = tonumber(ARGV[1]), tonumber(ARGV[2])
 local wait = 0
 for i, key in ipairs(KEYS) do
@@ -37,13 +40,13 @@ for i, key in ipairs(KEYS) do
     if over >= 0 then
         local delay = math.min(most, 2 ^ math.min(over, 20))
         local at = tonumber(redis.call('HGET', key, 'at') or '0')
-        wait = math.max(wait, at + delay - now)
+        wait = math.max(wait, at + delay * 1000000 - now)
     end
 end
-if wait > 0 then return wait end
+if wait > 0 then return math.ceil(wait / 1000000) end
 for _, key in ipairs(KEYS) do
     redis.call('HINCRBY', key, 'n', 1)
-    redis.call('HSET', key, 'at', now)
+    redis.call('HSET', key, 'at', string.format('%.0f', now))
     redis.call('EXPIRE', key, forget)
 end
 return 0

@@ -4,7 +4,7 @@ import itertools
 import shutil
 import socket
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from operator import itemgetter
 from pathlib import Path
@@ -17,6 +17,7 @@ from django.core.cache import cache
 from django.db import connection
 from playwright.sync_api import Browser, Page
 
+from accounts import limits
 from accounts.kek import deployment_id
 from accounts.setup import deployment_setup
 from config.celery import app
@@ -28,6 +29,7 @@ from tests.server import serve
 pytest_plugins = ["tests.people"]
 
 LONG = 1  # seconds: a run of less needs no account of them
+BEGIN = 1_800_000_000_000_000  # µs since 1970: when the clock that stands still does so
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -86,6 +88,25 @@ def _empty_cache(services: Services | None) -> Iterator[None]:
     """Counters, sessions and login state of one test are not those of the next."""
     yield
     cache.clear()
+
+
+@pytest.fixture
+def limits_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """The clock by which tries are counted stands still, until the test sets it.
+
+    The waits begin with one second, which a slow machine lets pass by itself. Times are in
+    microseconds since the test began.
+    """
+    clock = "redis.call('TIME')"
+    script = limits._TAKE
+    assert clock in script
+
+    def set_clock(microseconds: int) -> None:
+        seconds, rest = divmod(BEGIN + microseconds, 1_000_000)
+        monkeypatch.setattr(limits, "_TAKE", script.replace(clock, f"{{'{seconds}', '{rest}'}}"))
+
+    set_clock(0)
+    return set_clock
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,6 @@ from uuid import uuid4
 import opaque_ke_py as opaque
 import pytest
 
-from accounts import limits
 from accounts.device import COOKIE
 from accounts.errors import RateLimited
 from accounts.limits import Bucket, count_try, give_back
@@ -20,14 +19,10 @@ from tests.people import PASSWORD, Person
 
 Browser = Callable[[], DjangoApi]
 EMAIL = "ana@example.com"
+SECOND = 1_000_000  # µs
 
 
-@pytest.fixture(autouse=True)
-def _clock_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The waits begin with one second, which a slow machine lets pass by itself."""
-    clock = "tonumber(redis.call('TIME')[1])"
-    assert clock in limits._TAKE
-    monkeypatch.setattr(limits, "_TAKE", limits._TAKE.replace(clock, "1000000"))
+pytestmark = pytest.mark.usefixtures("limits_clock")
 
 
 def ke1(api: DjangoApi, email: str = EMAIL) -> Any:
@@ -39,7 +34,7 @@ def age(seconds: int) -> None:
     """Let time pass for all buckets."""
     for key in valkey().keys("coffret:limit:*"):
         if valkey().type(key) == b"hash":
-            valkey().hincrby(key, "at", -seconds)
+            valkey().hincrby(key, "at", -seconds * SECOND)
 
 
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
@@ -64,11 +59,28 @@ def test_the_wait_doubles_and_is_capped() -> None:
         with pytest.raises(RateLimited) as refused:
             count_try([bucket])
         waits.append(refused.value.extra["retry_after"])
-        valkey().hincrby(bucket.key, "at", -900)
+        valkey().hincrby(bucket.key, "at", -900 * SECOND)
         count_try([bucket])
 
     assert waits[:4] == [1, 2, 4, 8]
     assert waits[-3:] == [512, 900, 900]
+
+
+@pytest.mark.parametrize("begin", [0, SECOND // 2, SECOND - 1])
+def test_a_wait_is_as_long_as_it_says_wherever_in_a_second_it_begins(
+    limits_clock: Callable[[int], None], begin: int
+) -> None:
+    bucket = Bucket("test", secrets.token_hex(4), 1)
+    limits_clock(begin)
+    count_try([bucket])
+    for late, told in ((1, 1), (SECOND - 1, 1), (SECOND, None), (SECOND + 1, 2)):
+        limits_clock(begin + late)
+        if told is None:
+            count_try([bucket])
+            continue
+        with pytest.raises(RateLimited) as refused:
+            count_try([bucket])
+        assert refused.value.extra["retry_after"] == told
 
 
 def test_after_the_wait_one_more_is_answered(ana: Person, browser_api: Browser) -> None:

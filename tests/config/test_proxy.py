@@ -98,6 +98,7 @@ def guesses(of: str, address: str, forwarded: str, times: int) -> list[int]:
     ]
 
 
+@pytest.mark.usefixtures("limits_clock")
 def test_people_behind_one_proxy_are_counted_apart(deployment: Any, settings: Any) -> None:
     settings.TRUSTED_PROXIES = TRUSTED
     assert guesses("eve", PROXY, "203.0.113.7", 31) == [200] * 30 + [429]
@@ -106,12 +107,14 @@ def test_people_behind_one_proxy_are_counted_apart(deployment: Any, settings: An
     assert guesses("ana", PROXY, "203.0.113.8", 1) == [200]
 
 
+@pytest.mark.usefixtures("limits_clock")
 def test_whoever_comes_past_the_proxy_has_one_count(deployment: Any, settings: Any) -> None:
     settings.TRUSTED_PROXIES = TRUSTED
     made_up = [guesses("eve", "203.0.113.9", f"198.51.100.{n}", 1)[0] for n in range(31)]
     assert made_up == [200] * 30 + [429]
 
 
+@pytest.mark.usefixtures("limits_clock")
 def test_without_a_trusted_proxy_no_header_counts(deployment: Any, settings: Any) -> None:
     assert settings.TRUSTED_PROXIES == ()
     made_up = [guesses("eve", "127.0.0.1", f"198.51.100.{n}", 1)[0] for n in range(31)]
