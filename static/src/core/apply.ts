@@ -1,12 +1,11 @@
 /** From what the server says to what this client holds: links are folded, rows are opened and held against the fold. */
 
-import type { Verified } from "../chain/pins.ts"
 import type { RefusalId } from "../chain/refusals.ts"
 import { NONE, stepParsed, type TeamState } from "../chain/team.ts"
-import { awaitsCut, judgeCuts, step as stepVault } from "../chain/vault.ts"
+import { judgeCuts, step as stepVault } from "../chain/vault.ts"
 import type { Bytes } from "../crypto/bytes.ts"
-import { equal, hex } from "../crypto/bytes.ts"
-import { need, Refused, Waiting } from "../crypto/errors.ts"
+import { hex } from "../crypto/bytes.ts"
+import { need, Refused } from "../crypto/errors.ts"
 import type { TeamLink } from "../crypto/links.ts"
 import { parseSigned } from "../crypto/links.ts"
 import { sha256 } from "../crypto/sodium.ts"
@@ -14,14 +13,14 @@ import type { Me } from "./account.ts"
 import type { Books, Stop, VaultBook } from "./books.ts"
 import { TeamBook } from "./books.ts"
 import { breathe } from "./clock.ts"
+import { Judge } from "./judge.ts"
 import type { Kept } from "./kept.ts"
 import type { PinBook } from "./pins.ts"
-import type { Delta, Heads, ItemRow, LinksRecord, TeamRecord } from "./records.ts"
+import type { Delta, ItemRow, LinksRecord, TeamRecord } from "./records.ts"
 import { fillRings, isWhole } from "./ring.ts"
-import { dropUnverified, openRows, settleLate, settleRows } from "./rows.ts"
+import { openRows, settleLate, settleRows } from "./rows.ts"
 import type { View } from "./view.ts"
 
-const UNKNOWN = -1 // as a team's stir: nothing of it is here yet
 const SLICE = 12 // ms of folding before messages and timers are let through
 
 interface Folded {
@@ -36,6 +35,7 @@ export class Applier {
     readonly #pins: PinBook
     readonly #view: View
     readonly #kept: Kept
+    readonly judge: Judge
     #sliceEnd = 0
 
     constructor(books: Books, me: Me, pins: PinBook, view: View, kept: Kept) {
@@ -44,6 +44,7 @@ export class Applier {
         this.#me = me
         this.#pins = pins
         this.#view = view
+        this.judge = new Judge(books, me, pins, view)
     }
 
     /** Teams, their texts and keys. */
@@ -67,7 +68,7 @@ export class Applier {
                 server_head: hex(record.hash),
             })
         }
-        this.#judgeTeam(book)
+        this.judge.team(book)
         book.isKmsUnavailable = false
         this.#takeExtras(book, record)
         this.#tell(book, wasMine)
@@ -75,7 +76,7 @@ export class Applier {
         this.#syncVaults(book)
         const arrived = await fillRings(this.#books, book, this.#me.keyring)
         if (arrived) this.#view.notice("key_arrived")
-        if (!isWhole(book)) book.extras = { ...book.extras, stir: UNKNOWN }
+        if (!isWhole(book)) book.missExtras()
     }
 
     /** What lies beside the chain; not that of a server which is behind, since keys of mine would be missing in it. */
@@ -137,101 +138,6 @@ export class Applier {
         return book
     }
 
-    /** What must hold of every team after every sync: my own keys in it, and the pins. R22, R23, S4. */
-    #judgeTeam(book: TeamBook): void {
-        try {
-            const { me } = book
-            need(me === undefined || equal(me.fp, this.#me.keyring.fp), "S4.keys")
-            this.#pins.checkTeam(book.id, book.state.hashes)
-        } catch (error) {
-            if (!(error instanceof Refused)) throw error
-            this.#besidePin(book, error.refusal, this.#pins.seqOf(book.id))
-            this.#books.freezeTeam(book, error.refusal, {})
-        }
-    }
-
-    /** Older than the pin can be read, as what it is; beside the pin cannot. */
-    #besidePin(book: TeamBook | VaultBook, refusal: RefusalId, seq: number | null): void {
-        if (refusal === "T4.older" || book.refusal !== null) return
-        book.isBeside = true
-        if (seq !== null && refusal !== "S4.keys") book.stopAt(seq, null)
-    }
-
-    /**
-     * After every round: a team that was not served again is held against the pins too.
-     *
-     * @returns true if the server has caught up with something: then all is to be asked for.
-     */
-    judge(heads: Heads): boolean {
-        const teams = new Map(heads.teams.map((head) => [head.team, head]))
-        const vaults = new Map(heads.vaults.map((head) => [`${head.team}/${head.vault}`, head]))
-        for (const team of this.#books.teams.values()) {
-            if (team.isKmsUnavailable) continue
-            team.listed = teams.get(team.id) ?? null
-            this.#miss(team, team.listed === null)
-            for (const vault of team.vaults.values())
-                vault.listed = vaults.get(`${team.id}/${vault.id}`) ?? null
-        }
-        return this.judgeAgain()
-    }
-
-    /** The same where the heads are those of the last round: the pins may have moved since. */
-    judgeAgain(): boolean {
-        let isAskedAgain = false
-        for (const team of this.#books.teams.values()) {
-            if (team.isKmsUnavailable || team.isFinal || team.isMissing) continue
-            team.isStale = false
-            this.#judgeTeam(team)
-            if (this.#hasCaughtUp(team, team.state.hashes)) isAskedAgain = true
-            for (const vault of team.vaults.values()) {
-                vault.isStale = false
-                if (vault.isFinal) continue
-                this.#judgeVault(vault)
-                if (this.#hasCaughtUp(vault, vault.state.columns.hashes)) isAskedAgain = true
-            }
-        }
-        this.#dropUnverified()
-        this.#view.changed()
-        return isAskedAgain
-    }
-
-    /**
-     * What this browser's store gave back, before the server was heard. Pins are written at once and the rest some time
-     * later: what is behind its pin waits for what the server has. What is beside it is refused as ever.
-     */
-    judgeRestored(): void {
-        for (const team of this.#books.teams.values()) {
-            team.isStale = isOlder(() => this.#pins.checkTeam(team.id, team.state.hashes))
-            if (!team.isStale) this.#judgeTeam(team)
-            for (const vault of team.vaults.values()) {
-                if (!vault.isServed) continue
-                vault.isStale = isOlder(() => this.#pins.checkVault(vault.id, vault.state.columns.hashes))
-                if (!vault.isStale) this.#judgeVault(vault)
-            }
-        }
-    }
-
-    #miss(team: TeamBook, isMissing: boolean): void {
-        if (team.isMissing === isMissing) return
-        team.isMissing = isMissing
-        team.isDirty = true
-        if (isMissing && team.me !== undefined) this.#view.notice("removed")
-    }
-
-    /** The server was behind what is verified and pinned here, and is not any more. */
-    #hasCaughtUp(book: TeamBook | VaultBook, hashes: Verified): boolean {
-        const { listed } = book
-        const last = hashes.length - 1
-        if (!book.isBehind || listed === null || listed.seq < last || !this.#pins.isReached(book.id, hashes))
-            return false
-        if (listed.seq === last && !hashes.is(last, listed.hash)) return false
-        this.#books.thaw(book)
-        // What lies beside the chain came from before, or is missing.
-        if (book instanceof TeamBook) book.extras = { ...book.extras, stir: UNKNOWN }
-        this.#view.notice("caught_up")
-        return true
-    }
-
     /**
      * Does a vault's id belong to another team of mine? An id is drawn at random, so somebody made the second on
      * purpose: to have the first one refused, whose id it carries in pins and addresses. It is the second that is.
@@ -244,19 +150,12 @@ export class Applier {
         return true
     }
 
-    #dropUnverified(): void {
-        for (const team of this.#books.teams.values()) {
-            for (const vault of team.vaults.values())
-                if (team.isFrozen || vault.refusal !== null) dropUnverified(vault, this.#view)
-        }
-    }
-
     /** Open a book for each vault that concerns me, and let go of those whose right ended. */
     #syncVaults(book: TeamBook): void {
         for (const id of book.state.vaults.keys()) {
             if (this.#isTwin(book, id)) continue
             const vault = book.vault(id) as VaultBook
-            this.#guard(vault, () => judgeCuts(book.state, vault.state))
+            this.judge.guard(vault, () => judgeCuts(book.state, vault.state))
             const { broken, rows, sealed, told } = vault
             if (vault.right !== NONE || rows.size + sealed.size + broken.size === 0) continue
             this.#view.gone(vault, [...rows.keys(), ...told])
@@ -294,7 +193,7 @@ export class Applier {
             for (const vault of team.vaults.values()) {
                 if (vault.isFinal) continue
                 if (touched.has(vault.id)) await this.#foldVault(vault, delta)
-                this.#judgeVault(vault)
+                this.judge.vault(vault)
                 if (!vault.isFinal) settleLate(this.#books, vault, this.#view)
             }
         }
@@ -307,7 +206,7 @@ export class Applier {
         const served = record?.team === vault.team.id ? record.seq : undefined
         const limit = vault.right === NONE ? Number.POSITIVE_INFINITY : (served ?? vault.state.seq)
         const before = vault.state.seq
-        await this.#guardAsync(vault, async () => {
+        await this.judge.guardAsync(vault, async () => {
             for (const record of delta.links.get(vault.id) ?? []) await this.#foldLinks(vault, record, limit)
         })
         if (vault.state.seq !== before) vault.isDirty = true
@@ -335,52 +234,6 @@ export class Applier {
         }
     }
 
-    #judgeVault(vault: VaultBook): void {
-        this.#guard(vault, () => {
-            judgeCuts(vault.team.state, vault.state)
-            const isCut = awaitsCut(vault.team.state, vault.state)
-            // What was announced and did not fold refers to what is not here yet, or was not served: it waits too.
-            vault.isWaiting = isCut || vault.announced > vault.state.seq
-            // Also while it waits: a cut that the server holds the links back for is no leave to show older rows.
-            if (vault.isServed) this.#checkPin(vault)
-        })
-    }
-
-    #checkPin(vault: VaultBook): void {
-        try {
-            this.#pins.checkVault(vault.id, vault.state.columns.hashes)
-        } catch (error) {
-            if (error instanceof Refused) this.#besidePin(vault, error.refusal, this.#pins.seqOf(vault.id))
-            throw error
-        }
-    }
-
-    #guard(vault: VaultBook, check: () => void): void {
-        try {
-            check()
-        } catch (error) {
-            this.#caught(vault, error)
-        }
-    }
-
-    async #guardAsync(vault: VaultBook, check: () => Promise<void>): Promise<void> {
-        try {
-            await check()
-        } catch (error) {
-            this.#caught(vault, error)
-        }
-    }
-
-    #caught(vault: VaultBook, error: unknown): void {
-        if (error instanceof Waiting) vault.isWaiting = true
-        else if (error instanceof Refused) {
-            const cut = vault.team.state.vaults.get(vault.id)?.lastCut
-            if (error.refusal === "T4.cut" && cut !== undefined)
-                vault.stopAt(Math.min(cut.n, vault.state.seq), null)
-            this.#books.freezeVault(vault, error.refusal, {})
-        } else throw error
-    }
-
     async #breathe(vault?: VaultBook): Promise<void> {
         const now = performance.now()
         if (now < this.#sliceEnd) return
@@ -389,16 +242,6 @@ export class Applier {
         }
         await breathe()
         this.#sliceEnd = performance.now() + SLICE
-    }
-}
-
-function isOlder(check: () => void): boolean {
-    try {
-        check()
-        return false
-    } catch (error) {
-        if (!(error instanceof Refused)) throw error
-        return error.refusal === "T4.older"
     }
 }
 

@@ -175,9 +175,11 @@ export class VaultBook extends ChainBook {
 /** What was made of a grant: its DEK is in the ring, it waits, or it is refused. */
 export type GrantMemo = "opened" | { readonly refusal: RefusalId }
 
+const NOT_SERVED = -1 // as a team's stir: nothing of it is here yet
+
 /** Of a team that was not served yet. */
 export const NO_EXTRAS: Extras = {
-    stir: -1,
+    stir: NOT_SERVED,
     ...{ openings: [], grants: [], olds: [], waiting: [], pending: [], broken: [] },
 }
 
@@ -217,6 +219,11 @@ export class TeamBook extends ChainBook {
     takeExtras(extras: Extras): void {
         this.extras = extras
         this.takeOpenings(extras.openings)
+    }
+
+    /** What lies beside the chain is asked for in full: it came from before, or is missing. */
+    missExtras(): void {
+        this.extras = { ...this.extras, stir: NOT_SERVED }
     }
 
     /** A text is taken only under the commitment that it opens, so that a wrong one names nobody. */

@@ -233,7 +233,7 @@ export function foldMine({ books }: Context, team: TeamBook, link: TeamLink): vo
     stepParsed(team.state, link)
     team.isDirty = true
     // Who waits for a key now follows from this link, so the server's lists are asked for again.
-    team.extras = { ...team.extras, stir: -1 }
+    team.missExtras()
 }
 
 /**

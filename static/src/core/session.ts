@@ -1,6 +1,6 @@
 /** An unlocked account: its folds, its timers, its rounds of sync and upkeep. Ends with the lock. */
 import { NONE } from "../chain/team.ts"
-import { hex, unhex } from "../crypto/bytes.ts"
+import { hex } from "../crypto/bytes.ts"
 import { Refused } from "../crypto/errors.ts"
 import type { Snapshot } from "../worker/api.ts"
 import type { Me } from "./account.ts"
@@ -21,7 +21,6 @@ import { mark } from "./marks.ts"
 import { createTeam, createVault } from "./members.ts"
 import { Mutex, Mutexes } from "./mutex.ts"
 import { Outbox } from "./outbox.ts"
-import type { Verdicts } from "./pins.ts"
 import { PinBook } from "./pins.ts"
 import { Restore } from "./restore.ts"
 import { fillRings } from "./ring.ts"
@@ -35,6 +34,7 @@ import { whileOpen } from "./store.ts"
 import { Sync } from "./sync.ts"
 import type { Server } from "./transport.ts"
 import { Upkeep } from "./upkeep.ts"
+import { verdictsOf } from "./verdicts.ts"
 import type { View } from "./view.ts"
 import { teamViews } from "./view.ts"
 
@@ -119,7 +119,7 @@ export class Session {
         await loadLooked(books, shelf)
         await pins.load(bundle.pins)
         await session.#cache.load(books)
-        session.#applier.judgeRestored()
+        session.#applier.judge.restored()
         mark("pinned")
         await outbox.load()
         // Once a visit, in the background; what stays is found the next time.
@@ -368,40 +368,4 @@ export class Session {
 
 function hasNews({ refusals }: Books): boolean {
     return [...refusals.values()].some(({ isKnown }) => !isKnown)
-}
-
-/** What pins are held against, and where a contradiction between them is told. */
-export function verdictsOf(books: Books): Verdicts {
-    return {
-        team: (id) => books.teams.get(id)?.state.hashes,
-        vault: (id) => books.vault(id)?.state.columns.hashes,
-        heads: () => headsOf(books),
-        refuse(chain, refusal) {
-            if (chain === null) return books.refuse(refusal, {}, {})
-            const [team, vault] = [books.teams.get(chain), books.vault(chain)]
-            if (team !== undefined) books.freezeTeam(team, refusal, {})
-            else if (vault !== undefined) books.freezeVault(vault, refusal, {})
-            else books.refuse(refusal, { team: chain }, {})
-        },
-    }
-}
-
-function headsOf(books: Books) {
-    const teams = []
-    const vaults = []
-    for (const team of books.teams.values()) {
-        const { state } = team
-        if (team.isFrozen) continue
-        teams.push({ genesis: state.hashes.at(0), hash: state.head, seq: state.seq, team: state.id })
-        for (const vault of team.vaults.values()) {
-            if (vault.refusal !== null || vault.state.seq === 0) continue
-            vaults.push({
-                hash: vault.state.head,
-                seq: vault.state.seq,
-                team: state.id,
-                vault: unhex(vault.id),
-            })
-        }
-    }
-    return { teams, vaults }
 }

@@ -42,7 +42,7 @@ export class Sync {
         const isFirst = known.teams.size === 0
         const answer = await this.#ask(known, isFirst ? ["teams", "items"] : ALL, this.#etag)
         if (answer === null) {
-            if (this.#applier.judgeAgain()) this.#etag = null
+            if (this.#applier.judge.again()) this.#etag = null
             return
         }
         const { heads, delta } = answer
@@ -54,7 +54,7 @@ export class Sync {
             await (isFirst ? this.#applyFirst(known, delta) : this.#apply(delta))
             mark("verified")
         }
-        const isAskedAgain = this.#applier.judge(heads)
+        const isAskedAgain = this.#applier.judge.all(heads)
         // Only now: had the round failed half-way, the next one must not be told that nothing changed. Nor while
         // something waits for what was announced.
         this.#etag = isAskedAgain || this.#books.isWaiting ? null : answer.etag
