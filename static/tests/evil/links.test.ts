@@ -78,21 +78,15 @@ describe("team links", () => {
 
     it("are refused with any bit changed, at any other length", () => {
         let state: ReturnType<typeof step> | null = null
-        const seen = new Set<string>()
         for (const link of made.team.links) {
-            const { type } = parseSigned(link, "team")
-            const before = state === null ? "" : hex(digest(state))
-            // Once for each type: the later ones of a type are of the same form.
-            if (!seen.has(type)) {
-                const start = state
-                for (const bent of everyBend(link))
-                    expect(verdictOf(() => step(start, bent))).toMatch(/^(T1|T2|T3|T5|T10|T13|T16|F10|R15)\./)
-            }
-            seen.add(type)
-            expect(state === null ? "" : hex(digest(state))).toBe(before)
-            state = step(state, link)
+            const start: typeof state = state
+            const before = start === null ? "" : hex(digest(start))
+            for (const bent of everyBend(link))
+                expect(verdictOf(() => step(start, bent))).toMatch(/^(T1|T2|T3|T5|T10|T13|T16|F10|R15)\./)
+            expect(start === null ? "" : hex(digest(start))).toBe(before)
+            state = step(start, link)
         }
-        expect(seen.size).toBe(12)
+        expect(state?.seq).toBe(made.team.links.length - 1)
     })
 
     it("are refused in any other order, missing or twice", () => {

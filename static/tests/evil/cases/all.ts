@@ -4,12 +4,15 @@ import { keyMaterial, signIns } from "./account.ts"
 import { rights, unknowns } from "./authority.ts"
 import { formOfChains } from "./chain.ts"
 import { grants } from "./grants.ts"
+import { grantsInTime } from "./intime.ts"
 import { resealed, revisions, serversCopies, swaps } from "./items.ts"
 import { acceptances, invitations } from "./joining.ts"
 import { clocks, seenBefore, whoseChain } from "./pinned.ts"
-import { flags, recipients, silence } from "./quiet.ts"
-import { garbage, grantsInTime, order, outbox } from "./races.ts"
+import { flags, silence } from "./quiet.ts"
+import { garbage, order, outbox } from "./races.ts"
+import { recipients } from "./recipients.ts"
 import { stored, stuck } from "./stored.ts"
+import { mailedMember, nobodysKey, otherKeys } from "./strangers.ts"
 import { tempted } from "./tempted.ts"
 import { encodings, mailed, namesAndViews, withASigner } from "./together.ts"
 import { claims, comingBack, waiting } from "./written.ts"
@@ -37,6 +40,9 @@ export function everyCase(world: World): void {
     namesAndViews(world)
     encodings(world)
     mailed(world)
+    otherKeys(world)
+    nobodysKey(world)
+    mailedMember(world)
     withASigner(world)
     outbox(world)
     claims(world)

@@ -1,4 +1,4 @@
-/** T2, T3, T11, T12, T13, T16: links that somebody signed who may not, or that are not what the format knows. */
+/** T2, T3, T12, T13, T16: links that somebody signed who may not, or that are not what the format knows. */
 
 import { random, unhex } from "../../../src/crypto/bytes.ts"
 import type { Value } from "../../../src/crypto/cbor.ts"
@@ -96,8 +96,6 @@ export function unknowns(w: World): void {
     serving(w, "T3", "another version", (c) =>
         c.put(signRaw(c.mary.keyring, { ...nextFields(c, c.mary, "set_profile", profile()), v: 2 })),
     )
-    serving(w, "T11", "a key reset by the owner", (c) => c.put(reset(c, c.ana)))
-    serving(w, "T11", "a key reset by the subject's own session", (c) => c.put(reset(c, c.rita)))
     serving(w, "T12", "the last owner leaves", (c) =>
         c.force(c.ana, "remove_member", { cut: c.cutOf(c.ana), member: c.ana.member }),
     )
@@ -141,21 +139,16 @@ export function unknowns(w: World): void {
 
 const profile = () => ({ profile: { email: random(32), name: random(32) } })
 
-const invitation = (role: "member" | "admin") => ({
+export const invitation = (role: "member" | "admin" | "owner") => ({
     ...{ email: random(32), expiry: Date.now() + 1e6, invite: random(16), key: unhex(KEY), role },
     ...{ vaults: [], via: "link" as const },
 })
 
 /** A valid Ed25519 key, of RFC 8032's first test. */
-const KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+export const KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 
-function rotation(c: Collusion, epoch: number) {
+export function rotation(c: Collusion, epoch: number) {
     return { cut: c.cut([c.vault]), dek_commit: random(32), epoch, vault: c.vault.bytes }
-}
-
-function reset(c: Collusion, by: Person) {
-    const body = { member: c.rita.member, box: random(32), identity: unhex(KEY) }
-    return signRaw(by.keyring, nextFields(c, by, "reset_key", body))
 }
 
 function named(c: Collusion) {

@@ -28,10 +28,12 @@ interface Spoilt {
     /** What the server answers with: signatures and bytes. */
     readonly body?: (body: { accept: Bytes; by_identity: Bytes; by_invite: Bytes }) => typeof body
     readonly at?: number
+    /** Who lets them in; by default Adam. */
+    readonly by?: Person
 }
 
-/** An `add_member` by Adam, on the world's own open invitation unless another is named. */
-async function admit(w: World, c: Collusion, spoilt: Spoilt = {}): Promise<void> {
+/** An `add_member` on the world's own open invitation unless another is named. */
+export async function admit(w: World, c: Collusion, spoilt: Spoilt = {}): Promise<void> {
     const who = spoilt.who ?? new Person("stranger")
     const { t, hash } = spoilt.offered ?? (w.offered.get("open") as Offered)
     const invite = c.state.invites.get(Buffer.from(hash).toString("hex"))
@@ -48,8 +50,9 @@ async function admit(w: World, c: Collusion, spoilt: Spoilt = {}): Promise<void>
         by_identity: keyring.identity.sign(label, accept),
         by_invite: key.sign(label, accept),
     }
-    const place = nextFields(c, c.adam, "add_member", spoilt.body?.(body) ?? body)
-    c.put(signRaw(c.adam.keyring, { ...place, at: spoilt.at ?? Date.now() }))
+    const by = spoilt.by ?? c.adam
+    const place = nextFields(c, by, "add_member", spoilt.body?.(body) ?? body)
+    c.put(signRaw(by.keyring, { ...place, at: spoilt.at ?? Date.now() }))
 }
 
 export function acceptances(w: World): void {
@@ -135,15 +138,6 @@ export function acceptances(w: World): void {
             },
             ...{ key: c.mary.keyring.identity.public, vaults: [] },
         }),
-    )
-    serving(w, "F27", "a member invited by mail signs", (c) =>
-        c.force(
-            Object.assign(new Person("max"), { keyring: w.max.me.keyring, member: unhex(w.max.member) }),
-            "vault_create",
-            {
-                ...{ dek_commit: random(32), epoch: 1, vault: random(16) },
-            },
-        ),
     )
 }
 

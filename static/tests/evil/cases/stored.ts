@@ -11,7 +11,7 @@ import { sha256 } from "../../../src/crypto/sodium.ts"
 import { type Collusion, collude } from "../collusion.ts"
 import { lie } from "../declare.ts"
 import type { Lie, Said } from "../lying.ts"
-import { failureOf, refused } from "../scene.ts"
+import { BEARING, failureOf, refused } from "../scene.ts"
 import { copyOf, Twin } from "../twin.ts"
 import type { Somebody, World } from "../world.ts"
 import { MARKER } from "../world.ts"
@@ -42,8 +42,8 @@ export function stored(w: World): void {
         }
         const again = await Twin.of(w.mary, { store })
         await again.look()
-        expect([again.refusals, again.vault(w.vault)]).toMatchObject([[], { state: "ready", verified: seq }])
-        expect(await again.save(w.vault, `${MARKER} after`)).toMatchObject({ result: "saved" })
+        expect(again.vault(w.vault)).toMatchObject({ state: "ready", verified: seq })
+        await readsOn(w.mary, await again.close(), w.vault)
     })
     lie("T4", "what this browser stored is older than its pins, and an older state comes", async (id) => {
         const { store, before } = await left(w.mary, w.vault)
@@ -51,13 +51,19 @@ export function stored(w: World): void {
         await twin.look()
         expect([twin.refusals, twin.vault(w.vault).state]).toEqual([[id], "refused"])
         expect(await failureOf(twin.save(w.vault, `${MARKER} never`))).toBe("frozen")
+        await readsOn(w.mary, await twin.close(), w.vault)
     })
     lie("T4", "nothing new, to a browser that said nothing of what it has", async () => {
         const twin = await Twin.of(w.rita, { store: w.rita.store, lie: failing(304) })
         expect(await failureOf(twin.session.syncNow())).toBe("server")
-        expect(await failureOf((await Twin.of(w.rita, { lie: failing(304) })).session.syncNow())).toBe(
-            "server",
-        )
+        const anew = await Twin.of(w.rita, { lie: failing(304) })
+        expect(await failureOf(anew.session.syncNow())).toBe("server")
+        for (const each of [twin, anew]) {
+            expect(each.transport.sent.filter(({ path }) => BEARING.test(path))).toEqual([])
+            each.transport.lie = null
+            await each.look()
+            expect([each.refusals, each.titles.has(w.items[0] as string)]).toEqual([[], true])
+        }
     })
     lie("T4", "an older state to one of two tabs", async (id) => {
         const store = await copyOf(w.mary.store)
@@ -83,6 +89,7 @@ export function stored(w: World): void {
         expect(next.vault(w.vault).verified).toBe(verified)
         await next.look()
         expect(next.refusals).toEqual([id])
+        await readsOn(w.mary, await next.close(), w.vault)
     })
     lie("R11", "an epoch that is not there", (id) =>
         refused(w, id, {
@@ -115,6 +122,14 @@ export function stored(w: World): void {
         expect(shut).toBeGreaterThan(1)
         expect(await twin.save(w.vault, `${MARKER} for the rest`)).toMatchObject({ result: "saved" })
     })
+}
+
+/** The lie is over: the same browser, opened again, has everything and writes. */
+async function readsOn(who: Somebody, store: MemoryStore, vault: string): Promise<void> {
+    const again = await Twin.of(who, { store })
+    await again.look()
+    expect([again.refusals, again.vault(vault).state]).toEqual([[], "ready"])
+    expect(await again.save(vault, `${MARKER} after`)).toMatchObject({ result: "saved" })
 }
 
 /** Whoever holds a vault may sign such links, and a server that lied once has them in its chain for good. */

@@ -15,7 +15,7 @@ import { flipped } from "../spoil.ts"
 import { Twin } from "../twin.ts"
 import type { World } from "../world.ts"
 import { teamHead, vaultHead } from "./pinned.ts"
-import { acceptance, waitingFor } from "./quiet.ts"
+import { acceptance, waitingFor } from "./recipients.ts"
 import { both, teamRecord } from "./serving.ts"
 
 /** What waits for Adam, and the requests with which his browser ends that. */

@@ -1,4 +1,4 @@
-/** T9, T13, F2, F7, F9, F12, F15, F20, F31, F36: a server with a member, and what a browser cannot know. */
+/** T9, T13, F4, F7, F9, F12, F20, F31, F36: a server with a member, and what a browser cannot know. */
 import { expect } from "vitest"
 import type { TeamFold, TeamState } from "../../../src/chain/team.ts"
 import { digest, foldTeam } from "../../../src/chain/team.ts"
@@ -12,9 +12,10 @@ import { collude, nextFields, signBytes, signRaw } from "../collusion.ts"
 import { lie } from "../declare.ts"
 import type { Lie, Said } from "../lying.ts"
 import { passedOver, refused } from "../scene.ts"
-import { rewritten, uncanonicalMap } from "../spoil.ts"
+import { ofMixedOrder, rewritten, signedOtherwise, uncanonical, uncanonicalMap } from "../spoil.ts"
 import { Twin } from "../twin.ts"
 import type { World } from "../world.ts"
+import { invitation } from "./authority.ts"
 import { both, nextChange, serving, teamRecord } from "./serving.ts"
 
 export function withASigner(w: World): void {
@@ -37,21 +38,6 @@ export function withASigner(w: World): void {
             ),
         }),
     )
-    serving(w, "F2", "an admin resets an owner's keys", (c) => {
-        const body = { member: c.ana.member, box: random(32), identity: c.adam.keyring.identity.public }
-        return c.put(signRaw(c.adam.keyring, nextFields(c, c.adam, "reset_key", body)))
-    })
-    serving(w, "F2", "an admin makes themself an owner", (c) =>
-        c.force(c.adam, "set_role", { cut: [], member: c.adam.member, role: "owner" }),
-    )
-    serving(w, "F15", "a custodian is added", (c) =>
-        c.put(signRaw(c.ana.keyring, nextFields(c, c.ana, "add_custodian", { vault: c.vault.bytes }))),
-    )
-    serving(w, "F15", "a key of nobody's in the roster rotates", (c) => {
-        const custodian = new Person("custodian")
-        const body = { cut: c.cut([c.vault]), dek_commit: random(32), epoch: 3, vault: c.vault.bytes }
-        return c.force(custodian, "vault_rotate", body)
-    })
     serving(
         w,
         "F36",
@@ -161,6 +147,7 @@ function asking(w: World, whom: Person): Lie {
 const FAULTS = [
     "a duplicate key",
     "a length that is not the shortest",
+    "an integer that is not the shortest",
     "an indefinite length",
     "keys out of order",
     "trailing bytes",
@@ -182,26 +169,35 @@ export function encodings(w: World): void {
                 ),
             ),
         )
+    const honest = (c: Collusion) => signRaw(c.mary.keyring, fields(c))
     const point = (last: number) => new Uint8Array(32).fill(0).with(31, last)
     serving(w, "F9", "a signature of small order", (c) => c.put(withSig(c, fields(c), point(0x80))))
     serving(w, "F9", "a signature of zeros", (c) => c.put(withSig(c, fields(c), new Uint8Array(32))))
-    serving(w, "F9", "a key that is not canonical", (c) =>
+    serving(w, "F9", "a signature that is not canonical (S + L)", (c) =>
         c.put(
-            signRaw(
-                c.adam.keyring,
-                nextFields(c, c.adam, "invite", {
-                    ...{
-                        email: random(32),
-                        expiry: Date.now() + 1e6,
-                        invite: random(16),
-                        role: "member",
-                        via: "link",
-                    },
-                    ...{ key: new Uint8Array(32).fill(255), vaults: [] },
-                }),
-            ),
+            rewritten(honest(c), ({ link, sigs }) => {
+                const [{ fp, sig }] = sigs as unknown as [{ fp: Bytes; sig: Bytes }]
+                return { link: link as Bytes, sigs: [{ fp, sig: uncanonical(sig) }] }
+            }),
         ),
     )
+    serving(w, "F9", "a signature whose R is of mixed order", (c) =>
+        c.put(signedOtherwise(honest(c), "set_profile", c.mary.keyring, ofMixedOrder)),
+    )
+    const mixed = (c: Collusion) => ofMixedOrder(c.mary.keyring.identity.public)
+    for (const [name, key] of [
+        ["a key that is not canonical", () => new Uint8Array(32).fill(255)],
+        ["a key of mixed order", mixed],
+        ["a key of small order", () => point(0).with(0, 1)],
+    ] as const)
+        serving(w, "F9", name, (c) =>
+            c.put(
+                signRaw(
+                    c.adam.keyring,
+                    nextFields(c, c.adam, "invite", { ...invitation("member"), key: key(c) }),
+                ),
+            ),
+        )
 }
 
 /** The link with `R` as given and zeros for S. */

@@ -1,0 +1,163 @@
+/** R1, R5: whom a key is sealed to, at sharing, at joining and at a rotation. */
+import { expect } from "vitest"
+import { rotateVault } from "../../../src/core/write.ts"
+import type { Bytes } from "../../../src/crypto/bytes.ts"
+import { hex, random, unhex, utf8 } from "../../../src/crypto/bytes.ts"
+import type { Value } from "../../../src/crypto/cbor.ts"
+import { decode, encode } from "../../../src/crypto/cbor.ts"
+import { inviteKey, Keyring } from "../../../src/crypto/keys.ts"
+import { makeAccept } from "../../../src/crypto/links.ts"
+import { Person } from "../../chains.ts"
+import { collude } from "../collusion.ts"
+import { lie } from "../declare.ts"
+import type { Lie, Said } from "../lying.ts"
+import { failureOf, refused } from "../scene.ts"
+import { flipped, rewritten } from "../spoil.ts"
+import type { Twin } from "../twin.ts"
+import type { Offered, World } from "../world.ts"
+import { decorated, looked, twice } from "./quiet.ts"
+import { teamRecord } from "./serving.ts"
+
+export function recipients(w: World): void {
+    lie("R1", "another key for a colleague who waits for one", (id) =>
+        refused(w, id, {
+            ...{ who: w.adam, scope: "nothing", flow: twice },
+            lie: teamRecord(w.team, (record) =>
+                record.pending.push({
+                    vault: unhex(w.vault),
+                    epoch: 2,
+                    to: new Person("fake bob").keyring.fp,
+                }),
+            ),
+        }),
+    )
+    lie("R1", "another key for somebody who was invited", async (id) => {
+        const c = await collude(w)
+        const forged = await acceptance(w, new Person("fake bob"))
+        await refused(w, id, {
+            ...{ who: w.adam, scope: "nothing" },
+            lie: waitingFor(w, {
+                ...forged,
+                by_invite: c.ana.keyring.identity.sign("coffret/accept/v1\0", forged.accept),
+            }),
+            sees: (victim) => expect(victim.team(w.team).members).toHaveLength(6),
+        })
+    })
+    lie(
+        "R1",
+        "another key for a colleague of mine, by an invitation whose secret the server has",
+        async (id) => {
+            const fake = Object.assign(new Person("fake mary"), { account: w.mary.me.account })
+            const forged = await acceptance(w, fake)
+            await refused(w, id, { ...{ who: w.adam, scope: "nothing" }, lie: waitingFor(w, forged) })
+        },
+    )
+    lie("R5", "a recipient more in the server's list", async () => {
+        for (const told of [null, decorated({}), extraRecipient(w)]) {
+            const twin = await looked(w.adam, told, false)
+            const sent = await rotationOf(w, twin)
+            const holders = [w.ana, w.adam, w.mary, w.rita].map(({ me }) => hex(me.keyring.fp))
+            expect(sent.toSorted()).toEqual(holders.toSorted())
+        }
+    })
+    lie("R5", "one recipient, asked for more often than a request can hold", async () => {
+        const honest = (await looked(w.adam)).context.books.teams.get(w.team)
+        const epoch = honest?.vaults.get(w.vault)?.epoch
+        const asked = { vault: unhex(w.vault), epoch, to: w.mary.me.keyring.fp }
+        const told = teamRecord(w.team, (record) => record.pending.push(...Array(501).fill(asked)))
+        const twin = await looked(w.adam, told, false)
+        const posts = twin.transport.sent.filter(({ path }) => path.endsWith("/grants"))
+        const sizes = posts.map(({ body }) => (decode(body as Bytes) as Said).grants.length)
+        expect(sizes[0]).toBe(500)
+    })
+    lie("R5", "a recipient exchanged in the link that let them in", (id) =>
+        refused(w, id, {
+            ...{ who: w.adam, scope: "team", lie: ritaExchanged(w) },
+            sees: async (victim) => {
+                const before = victim.transport.sent.length
+                expect(await failureOf(rotateVault(victim.context, w.vault))).toMatch(/frozen|not_found/)
+                expect(victim.transport.sent.length).toBe(before)
+            },
+        }),
+    )
+    lie("R5", "a recipient put in by a link that nobody signed", async (id) => {
+        expect(await rotationOf(w, await looked(w.adam))).toHaveLength(4)
+        const c = await collude(w)
+        const member = w.max.member
+        const granted = c.sign(c.ana, "vault_grant", {
+            cut: [],
+            member: c.mary.member,
+            right: "manage",
+            vault: c.vault.bytes,
+        })
+        c.put(flipped(granted.signed, -1))
+        await refused(w, id, {
+            ...{ who: w.adam, known: true, scope: "team", lie: c.lie(w.adam) },
+            sees: async (victim) => {
+                const before = victim.transport.sent.length
+                expect(await failureOf(rotateVault(victim.context, w.vault))).toBe("frozen")
+                expect(victim.transport.sent.length).toBe(before)
+                expect(member).not.toBe("")
+            },
+        })
+    })
+}
+
+/** The server has other keys in the link that let Rita in. */
+function ritaExchanged(w: World): Lie {
+    const other = Keyring.generate()
+    const keys = { box: other.box.public, identity: other.identity.public }
+    const bend = (fields: Record<string, Value>) => {
+        const body = fields["body"] as Record<string, Value>
+        const accept = body["accept"] as Bytes | undefined
+        if (accept === undefined) return fields
+        const said = decode(accept) as Record<string, Value>
+        if (hex(said["member"] as Bytes) !== w.rita.member) return fields
+        return { ...fields, body: { ...body, accept: encode({ ...said, ...keys }) } }
+    }
+    return teamRecord(w.team, (record) => {
+        record.links = record.links.map((signed: Bytes) =>
+            rewritten(signed, ({ link, sigs }) => ({
+                link: rewritten(link as Bytes, bend),
+                sigs: sigs as Value,
+            })),
+        )
+    })
+}
+
+/** An acceptance of the world's open invitation, by whoever has its secret. */
+export async function acceptance(w: World, who: Person) {
+    const { t, hash } = w.offered.get("open") as Offered
+    const invite = (await looked(w.ana)).context.books.teams.get(w.team)?.state.invites.get(hex(hash))
+    const key = await inviteKey(t, unhex(w.team), unhex(invite?.invite as string))
+    const { account, member } = who
+    const profile = { email: invite?.email as Bytes, name: random(32) }
+    return makeAccept(who.keyring, key, { account, invite: hash, member, profile, team: unhex(w.team) })
+}
+
+export function waitingFor(w: World, accept: { accept: Bytes; by_identity: Bytes; by_invite: Bytes }): Lie {
+    const { hash } = w.offered.get("open") as Offered
+    const opening = { kind: "name", salt: random(32), text: "Bob" }
+    return teamRecord(w.team, (record) => record.waiting.push({ invite: hash, ...accept, opening }))
+}
+
+function extraRecipient(w: World): Lie {
+    return teamRecord(w.team, (record) => {
+        for (const to of [w.max.me.keyring.fp, w.zed.me.keyring.fp, random(32)])
+            record.pending.push({ vault: unhex(w.vault), epoch: 3, to })
+    })
+}
+
+/** To whom a rotation seals. It is caught on its way, so that the world stays as it is. */
+async function rotationOf(w: World, twin: Twin): Promise<string[]> {
+    let caught: Said = null
+    twin.transport.lie = {
+        request: async ({ path, body }, send) => {
+            if (!path.endsWith("/changes")) return send()
+            caught = decode(body as Bytes)
+            return { status: 422, headers: new Map(), body: utf8(JSON.stringify({ code: "invalid" })) }
+        },
+    }
+    expect(await failureOf(rotateVault(twin.context, w.vault))).toBe("invalid")
+    return caught.rotation.grants.map(({ grant }: { grant: Bytes }) => hex((decode(grant) as Said).to))
+}
