@@ -12,8 +12,9 @@ import type { TeamBook } from "./books.ts"
 import type { Context } from "./context.ts"
 import { CoreFailure } from "./failure.ts"
 import { requireTeam } from "./links.ts"
-import { definite, removeMember, sendTeamLink } from "./members.ts"
+import { removeMember } from "./members.ts"
 import { changeSettings, isInviterKnown } from "./settings.ts"
+import { definite, sendTeamLink } from "./teamlink.ts"
 
 /** Three phrases as they were offered, and what was chosen. */
 interface Offer {

@@ -19,9 +19,9 @@ import type { Context } from "./context.ts"
 import { CoreFailure, Unanswered } from "./failure.ts"
 import type { Piece, Pieces } from "./kept.ts"
 import { teamPath } from "./links.ts"
-import { openingValue } from "./members.ts"
 import type { GrantRow } from "./records.ts"
 import { fillRings, grantKey } from "./ring.ts"
+import { openingValue } from "./teamlink.ts"
 import { asBytes, asMap } from "./wire.ts"
 
 /** Something that comes before it is missing there. What else is no verdict, as `held` and `kek_moved`, passes by itself. */

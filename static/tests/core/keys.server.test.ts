@@ -1,7 +1,7 @@
 /** Under test: what a manager is told of a vault's keys, and when keys are changed without a removal. */
 import { encode as encodeCbor } from "cborg"
 import { beforeAll, describe, expect, inject, it } from "vitest"
-import { commitTo, sendTeamLink } from "../../src/core/members.ts"
+import { commitTo, sendTeamLink } from "../../src/core/teamlink.ts"
 import { decodeSequence } from "../../src/core/transport.ts"
 import { KEY_AGE } from "../../src/core/upkeep.ts"
 import { hex } from "../../src/crypto/bytes.ts"

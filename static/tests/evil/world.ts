@@ -3,8 +3,8 @@
  * Built once for all cases; a case leaves it as it was, but for items that were added.
  */
 
-import { commitTo, sendTeamLink } from "../../src/core/members.ts"
 import { MemoryStore } from "../../src/core/store.ts"
+import { commitTo, sendTeamLink } from "../../src/core/teamlink.ts"
 import type { Bytes } from "../../src/crypto/bytes.ts"
 import { hex, random, unhex } from "../../src/crypto/bytes.ts"
 import { Dek, inviteKey } from "../../src/crypto/keys.ts"
