@@ -19,7 +19,7 @@ from accounts.models import Member, Opening, TeamLink, User
 from accounts.team_chain import TeamState
 from accounts.team_state import Changing, team_states
 from audit.events import Action, Scope
-from audit.services import record, unit_of_work
+from audit.services import Event, record, unit_of_work
 from vaults.crypto.errors import Refused
 from vaults.crypto.links import ChainKind, ParsedLink, parse_signed
 from vaults.crypto.profile import commitment
@@ -270,14 +270,25 @@ def link_record(
     **details: bytes | int,
 ) -> None:
     """Note that a link was appended, by whose request."""
-    record(
-        action=action,
-        scope=Scope.team(access.team_id),
-        actor_id=access.account_id,
-        member_id=access.member_id,
-        subject=subject,
-        details={"seq": link.seq, "link": link.hash, **details},
-    )
+    record(**link_event(access, link, action, subject, **details))
+
+
+def link_event(
+    access: TeamAccess,
+    link: ParsedLink,
+    action: Action,
+    subject: UUID | bytes | None,
+    **details: bytes | int,
+) -> Event:
+    """Return what the log is told of a link that was appended, and by whose request."""
+    return {
+        "action": action,
+        "scope": Scope.team(access.team_id),
+        "actor_id": access.account_id,
+        "member_id": access.member_id,
+        "subject": subject,
+        "details": {"seq": link.seq, "link": link.hash, **details},
+    }
 
 
 def link_record_restored(

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, DataError, connection, transaction
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
@@ -18,7 +18,7 @@ from audit.events import Action, Scope
 from audit.middleware import OriginMiddleware
 from audit.models import AuditEvent, AuditHead
 from audit.origin import Origin, current_origin, origin_set
-from audit.services import personal_erase, record, unit_of_work
+from audit.services import RECORDING, personal_erase, record, recording, unit_of_work
 from vaults.crypto import cbor
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -158,6 +158,23 @@ def test_events_and_commit_go_out_together():
         note()
     assert sent == [("SELECT COUNT", False), ("SELECT audit_append", True)]
     assert not connection.connection.pgconn.pipeline_status
+
+
+def test_a_change_of_one_statement_carries_its_event_and_falls_with_it():
+    values = recording(action=Action.ITEM_CHANGED, scope=TEAM, actor_id=ANA, details={"count": 1})
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {RECORDING}", values)
+        assert numbers() == [1]
+        with pytest.raises(DataError), transaction.atomic():
+            cursor.execute(f"SELECT {RECORDING}, 1 / 0", values)
+    event = AuditEvent.objects.get()
+    assert (event.action, event.actor_id) == ("item.changed", ANA)
+    assert details_of(bytes(event.core)) == {"count": 1}
+
+
+def test_a_unit_of_work_records_at_its_end_and_not_before():
+    with unit_of_work(), pytest.raises(RuntimeError, match="record"):
+        recording(action=Action.ITEM_CHANGED, scope=TEAM)
 
 
 @pytest.mark.parametrize("seq", [1, 23, 24, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32])

@@ -171,7 +171,8 @@ def test_blobs_and_entries_match(world: World, vault: bytes) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 
 
-def test_an_item_of_another_vault_is_taken(world: World, vault: bytes) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_an_item_of_another_vault_is_taken_and_leaves_no_trace(world: World, vault: bytes) -> None:
     item, other = world.item(), world.vault_create(world.founder)
     world.write(world.founder, vault, {item: 1})
     before = Item.objects.get(pk=UUID(bytes=item)).overview
@@ -183,6 +184,18 @@ def test_an_item_of_another_vault_is_taken(world: World, vault: bytes) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "taken")
     assert Item.objects.get(pk=UUID(bytes=item)).overview == before
     assert VaultLink.objects.filter(vault__id=UUID(bytes=other)).count() == 1
+    assert Vault.objects.get(pk=UUID(bytes=other)).seq == 1
+    assert AuditEvent.objects.filter(action="item.changed").count() == 3
+
+
+def test_a_write_is_one_statement_with_its_event(world: World, vault: bytes) -> None:
+    body = world.change_body(world.founder, vault, {world.item(): 1})
+    with CaptureQueriesContext(connection) as captured:
+        assert world.send_change(world.founder, vault, body).status_code == 201
+    statements = [query["sql"].split() for query in captured.captured_queries]
+    writes = [" ".join(words) for words in statements if words[0] != "SELECT"]
+    assert [words.split(" ")[:3] for words in writes] == [["WITH", "swapped", "AS"]]
+    assert "audit_append(" in writes[0]
 
 
 def test_a_thousand_entries_are_as_many_statements_as_one(world: World, vault: bytes) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 from uuid import UUID
 
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from accounts.access import TeamAccess
 from accounts.conflicts import (
@@ -20,9 +20,9 @@ from accounts.conflicts import (
     Taken,
 )
 from accounts.rows import rows_of
-from accounts.services.team import link_record, link_record_restored
+from accounts.services.team import link_event, link_record_restored
 from audit.events import Action
-from audit.services import unit_of_work
+from audit.services import RECORDING, Event, record, recording, unit_of_work
 from vaults.access import VaultAccess
 from vaults.crypto.links import Head, ParsedLink
 from vaults.models import VaultMember
@@ -58,8 +58,8 @@ def change_apply(*, access: VaultAccess, change: Change) -> Written:
     check_shape(access, change)
     again = stands_or_judged(access.team_id, access.vault_id, change)
     if not again:
-        with unit_of_work():
-            change_write(access.team, access.vault_id, change)
+        event = recording(**_event(access.team, access.vault_id, change.link))
+        _append(access.team, access.vault_id, change, event)
     return _written(change, again=again)
 
 
@@ -104,7 +104,11 @@ def _restore(access: TeamAccess, vault_id: UUID, change: Change) -> Written:
 def change_write(access: TeamAccess, vault_id: UUID, change: Change) -> None:
     """Swap the head and store the blobs, inside the caller's unit of work, after the judgement."""
     _append(access, vault_id, change)
-    link_record(access, change.link, Action.ITEM_CHANGED, vault_id, **_details(change.link))
+    record(**_event(access, vault_id, change.link))
+
+
+def _event(access: TeamAccess, vault_id: UUID, link: ParsedLink) -> Event:
+    return link_event(access, link, Action.ITEM_CHANGED, vault_id, **_details(link))
 
 
 def _details(link: ParsedLink) -> dict[str, bytes | int]:
@@ -127,65 +131,94 @@ _STORE: Final = """
         INSERT INTO vaults_vaultlink (vault_number, seq, signed)
         SELECT number, seq, %s FROM swapped
     ), entry AS (
-        SELECT s.number, s.seq, e.*
+        SELECT s.number, s.seq, %s AS epoch, %s AS author, e.*
         FROM swapped s, (VALUES {entries}) AS e(id, revision, overview, c_details, details)
-        WHERE e.id IS NOT NULL
     ), moved AS (
         INSERT INTO vaults_revision
             (item_id, revision, epoch, author, c_details, overview, details)
         SELECT i.id, i.revision, i.epoch, i.author, i.c_details, i.overview, i.details
         FROM vaults_item i JOIN entry e ON e.id = i.id AND e.number = i.vault_number
+        WHERE e.details IS NOT NULL
     ), stored AS (
         INSERT INTO vaults_item AS i
             (id, vault_number, revision, epoch, link_seq, author, c_details, overview, details)
-        SELECT id, number, revision, %s, seq, %s, c_details, overview, details FROM entry
+        SELECT id, number, revision, epoch, seq, author, c_details, overview, details
+        FROM entry WHERE details IS NOT NULL
         ON CONFLICT (id) DO UPDATE
         SET revision = EXCLUDED.revision, epoch = EXCLUDED.epoch, link_seq = EXCLUDED.link_seq,
             author = EXCLUDED.author, c_details = EXCLUDED.c_details,
             overview = EXCLUDED.overview, details = EXCLUDED.details
         WHERE i.vault_number = EXCLUDED.vault_number
         RETURNING id
-    )
-    SELECT number, (SELECT count(*) FROM stored) FROM swapped
+    ){purged}
+    SELECT vaults_stored((SELECT count(*) FROM stored), %s){recording} FROM swapped
 """
+
+# The row of a purged item stays, so that none returns under its id.
+_PURGED: Final = """, purged AS (
+        UPDATE vaults_item i
+        SET revision = e.revision, link_seq = e.seq, author = e.author, epoch = e.epoch,
+            overview = NULL, details = NULL, c_details = NULL
+        FROM entry e WHERE e.details IS NULL AND i.id = e.id AND i.vault_number = e.number
+        RETURNING i.id
+    ), erased AS (
+        DELETE FROM vaults_revision r USING purged p WHERE r.item_id = p.id
+    )"""
 
 
 _ENTRY: Final = "(%s::uuid, %s::int, %s::bytea, %s::bytea, %s::bytea)"
+_NO_BLOB: Final = (None, None, None)  # of an item that is purged
 
 
-_NO_ENTRY: Final = (None,) * 5  # of a link that only purges
+def _append(
+    access: TeamAccess, vault_id: UUID, change: Change, event: tuple[Any, ...] = ()
+) -> None:
+    """Swap the head, store link and blobs, purge, and record the event: one statement.
 
-
-def _append(access: TeamAccess, vault_id: UUID, change: Change) -> None:
-    """Swap the head and store link and blobs in one statement; purge in two more.
+    `event` is what `recording` returned; nothing if the caller's unit of work records it.
 
     Raises:
         HeadMoved, StaleSeen, Held: the head was not swapped.
         Taken: an item of this id is another vault's.
     """
     link = change.link
-    kept = [entry for entry in link.body["entries"] if entry[2] is not None]
-    stored: list[Any] = []
-    for entry, blob in zip(kept, change.blobs, strict=True):
-        stored += (UUID(bytes=entry[0]), entry[1], blob.overview, blob.c_details, blob.details)
+    entries = _entries(change)
     seen = _seen(link).seq
+    statement = _STORE.format(
+        entries=rows_of(_ENTRY, len(link.body["entries"])),
+        purged=_PURGED if len(change.blobs) < len(link.body["entries"]) else "",
+        recording=f", {RECORDING}" if event else "",
+    )
     values = [
         *(link.seq, link.hash, seen),
         *(vault_id, link.seq - 1, link.prev, seen, seen, access.member_id),
         link.signed,
-        *(stored or _NO_ENTRY),
         *(link.body["epoch"], link.actor),
+        *entries,
+        len(change.blobs),
+        *event,
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_STORE.format(entries=rows_of(_ENTRY, len(kept) or 1)), values)
-        row = cursor.fetchone()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            row = cursor.fetchone()
+    except IntegrityError:
+        raise Taken from None
     if row is None:
         _explain(access, vault_id, link)
-    number, count = row
-    if count != len(kept):
-        raise Taken
-    if len(kept) != len(link.body["entries"]):
-        _purge(number, link)
+
+
+def _entries(change: Change) -> list[Any]:
+    """Return what `_ENTRY` takes for each entry of the link."""
+    blobs, values = iter(change.blobs), list[Any]()
+    for item, revision, content in change.link.body["entries"]:
+        values += (UUID(bytes=item), revision)
+        if content is None:
+            values += _NO_BLOB
+        else:
+            blob = next(blobs)
+            values += (blob.overview, blob.c_details, blob.details)
+    return values
 
 
 def _explain(access: TeamAccess, vault_id: UUID, link: ParsedLink) -> NoReturn:
@@ -199,25 +232,6 @@ def _explain(access: TeamAccess, vault_id: UUID, link: ParsedLink) -> NoReturn:
         raise HeadMoved(vault_id, head.seq, head.head)
     head.check_not_held(access.member_id)
     raise StaleSeen
-
-
-_PURGE: Final = """
-    UPDATE vaults_item i
-    SET revision = e.revision, link_seq = %s, author = %s, epoch = %s,
-        overview = NULL, details = NULL, c_details = NULL
-    FROM unnest(%s::uuid[], %s::int[]) AS e(id, revision)
-    WHERE i.id = e.id AND i.vault_number = %s
-"""
-
-
-def _purge(vault_number: int, link: ParsedLink) -> None:
-    """Delete all blobs of the items that the link purges; their rows stay, so that none returns."""
-    purged = [entry for entry in link.body["entries"] if entry[2] is None]
-    ids = [UUID(bytes=entry[0]) for entry in purged]
-    values = [link.seq, link.actor, link.body["epoch"], ids, [entry[1] for entry in purged]]
-    with connection.cursor() as cursor:
-        cursor.execute(_PURGE, [*values, vault_number])
-        cursor.execute("DELETE FROM vaults_revision WHERE item_id = ANY(%s)", [ids])
 
 
 def _seen(link: ParsedLink) -> Head:
