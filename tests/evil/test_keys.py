@@ -1,7 +1,7 @@
 """Vault keys: whom they are sealed to and by whom, and what a rotation does to them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -155,6 +155,34 @@ def test_F11_a_rotation_that_gives_nobody_the_key(scene: Scene) -> None:
     scene.victim.writes(team.vault, f"After garbage {team.number}")
     scene.leaves(team)
     assert team.team.state.vaults[team.vault].epoch == 3
+
+
+def _custodian(team: Team) -> bytes:
+    person = team.people["mallory"]
+    return team.team.sign(team.founder, "add_custodian", {"fp": person.fp, "member": person.member})
+
+
+def _key_of_nobody(team: Team) -> bytes:
+    """It would have the vault's key sealed to a reader's page."""
+    reader = team.people["mallory"].member
+    body = {"cut": [], "member": reader, "right": "manage", "vault": team.vault}
+    return team.team.sign(team.team.person("custodian"), "vault_grant", body)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "forge"),
+    [("T3.type", _custodian), ("T2.actor", _key_of_nobody)],
+    ids=["add_custodian", "a key of nobody's"],
+)
+def test_F15_a_custodian_is_not_known_yet(
+    scene: Scene, refusal: str, forge: Callable[[Team], bytes]
+) -> None:
+    """Custody is a later feature: nobody can be made one, and its key would do nothing."""
+    team = scene.team(mallory="read")
+    scene.honest(team)
+    with scene.forged(team, forge(team)):
+        scene.refuses(team, refusal)
+    scene.recovers(team)
 
 
 def test_F19_a_key_from_before_the_present_right(scene: Scene) -> None:

@@ -257,13 +257,34 @@ def test_T10_a_member_without_a_valid_acceptance(
     scene.recovers(team)
 
 
-def test_T11_nobody_resets_a_member_s_keys(scene: Scene) -> None:
-    """Recovery by peers is a later feature: until then its links are of no known kind."""
+def _reset(team: Team) -> bytes:
+    """What will reset keys one day."""
+    body = {"fp": team.founder.fp, "member": team.victim.member}
+    return team.team.sign(team.founder, "reset_key", body)
+
+
+def _second_member(team: Team) -> bytes:
+    """The same account again, under keys that whoever has the invitation made."""
+    other = team.team.person("twin")
+    other.account = team.victim.account
+    body = team.team.accept_body(team.asked(other), other)
+    return team.team.sign(team.founder, "add_member", body)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "forge"),
+    [("T3.type", _reset), ("T10.account", _second_member)],
+    ids=["reset_key", "a second member"],
+)
+def test_T11_nobody_resets_a_member_s_keys(
+    scene: Scene, refusal: str, forge: Callable[[Team], bytes]
+) -> None:
+    """Resets are a later feature, of no known kind; nor is there a way by an invitation."""
     team = scene.team()
     scene.honest(team)
-    body = {"fp": team.founder.fp, "member": team.victim.member}
-    with scene.forged(team, team.team.sign(team.founder, "reset_key", body)):
-        scene.refuses(team, "T3.type")
+    signed = forge(team)
+    with scene.forged(team, signed):
+        scene.refuses(team, refusal)
     scene.recovers(team)
 
 
