@@ -72,7 +72,7 @@ class Person:
         label = self.page.get_by_text(re.compile(r"^Group \d+$"))
         asked = int(label.inner_text().removeprefix("Group "))
         typed = self.field(f"Group {asked}")
-        typed.fill(groups[asked - 2])
+        typed.fill(next(group for group in groups if group != groups[asked - 1]))
         expect(self.page.get_by_text(f"This is not group {asked} of your kit.")).to_be_visible()
         expect(self.page.get_by_role("button", name="Go on", exact=True)).to_be_disabled()
         typed.fill(groups[asked - 1])
