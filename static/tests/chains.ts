@@ -1,6 +1,6 @@
 /** Teams with real keys, for tests: people, a team's chain, vaults with DEKs, changes, grants. */
 import type { Id, TeamState } from "../src/chain/team"
-import { stepParsed } from "../src/chain/team"
+import { foldTeam, stepParsed } from "../src/chain/team"
 import type { VaultState } from "../src/chain/vault"
 import { startVault, step as vaultStep } from "../src/chain/vault"
 import type { Bodies, Entry, Right, Role, TeamType } from "../src/crypto/bodies"
@@ -299,4 +299,31 @@ export async function orchard() {
     const mary = await team.join(adam, new Person("mary"), { vaults: [{ vault, right: "write" }] })
     const rita = await team.join(adam, new Person("rita"), { vaults: [{ vault, right: "read" }] })
     return { team, vault, olive, adam, mary, rita }
+}
+
+/** A team with some of everything, and a vault of five links. */
+export async function busy() {
+    const { team, vault, olive, adam, mary, rita } = await orchard()
+    const items = [random(16), random(16), vault.bytes]
+    await team.write(olive, vault, vault.bytes, "Production", "")
+    await team.write(mary, vault, items[0] as Bytes, "web", "secret")
+    team.remove(adam, rita)
+    team.rotate(mary, vault)
+    await team.write(mary, vault, items[0] as Bytes, "web", "secret 2")
+    const guest = await team.join(adam, new Person("gus"), {
+        via: "mail",
+        vaults: [{ vault, right: "read" }],
+    })
+    team.add(olive, "verify", { fp: guest.keyring.fp, how: "words", member: guest.member })
+    await team.write(adam, vault, items[1] as Bytes, "db", "secret")
+    team.change(adam, vault, [[items[1] as Bytes, 2, null]])
+    team.setRole(olive, adam, "member")
+    return { team, vault, olive, adam, mary, rita, guest, items }
+}
+
+/** The state after honest links. */
+export function fold(links: readonly Bytes[]): TeamState {
+    const { state, refusal } = foldTeam(links)
+    if (state === null || refusal !== null) throw new Error(`refused: ${refusal}`)
+    return state
 }

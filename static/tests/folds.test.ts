@@ -1,24 +1,20 @@
 // @vitest-environment node
-// The folds on chains made here: histories, verdicts one by one and in a batch, bit flips, stored states, pins.
-import { readFileSync } from "node:fs"
+// The folds on chains made here: histories, verdicts one by one and in a batch, bit flips, stored states.
 import { beforeAll, describe, expect, it } from "vitest"
 import { grantVerdict } from "../src/chain/grant"
 import { inviteVerdict } from "../src/chain/invite"
-import type { Pins } from "../src/chain/pins"
-import { checkPin, decodePins, encodePins, mergePins } from "../src/chain/pins"
-import { isRefusal, REFUSALS } from "../src/chain/refusals"
 import type { TeamState } from "../src/chain/team"
 import { digest, foldTeam, restoreTeam, serialiseTeam, step } from "../src/chain/team"
 import type { VaultState } from "../src/chain/vault"
 import * as vaults from "../src/chain/vault"
-import { type Bytes, compare, hex, random, unhex } from "../src/crypto/bytes"
-import { encode } from "../src/crypto/cbor"
+import { type Bytes, compare, hex, random } from "../src/crypto/bytes"
 import { Refused, Waiting } from "../src/crypto/errors"
 import { dekCommit, Keyring } from "../src/crypto/keys"
 import { inviteFragment, parseInviteFragment } from "../src/crypto/links"
 import { openPart } from "../src/crypto/parts"
 import { sodiumReady } from "../src/crypto/sodium"
-import { orchard, Person, START, TeamBuilder, type VaultKit } from "./chains"
+import { busy, fold, orchard, Person, START, TeamBuilder, type VaultKit } from "./chains"
+import { everyByte } from "./evil/bending.ts"
 
 beforeAll(sodiumReady)
 
@@ -26,34 +22,8 @@ const refused = (id: string) => expect.objectContaining({ refusal: id })
 const teamHex = (state: TeamState | null) => (state === null ? null : hex(digest(state)))
 const vaultHex = (state: VaultState) => hex(vaults.digest(state))
 
-function fold(links: readonly Bytes[]): TeamState {
-    const { state, refusal } = foldTeam(links)
-    if (state === null || refusal !== null) throw new Error(`refused: ${refusal}`)
-    return state
-}
-
 function foldKit(team: TeamState, kit: VaultKit) {
     return vaults.foldVault(team, vaults.startVault(team, kit.id), kit.links)
-}
-
-/** A team with some of everything, and a vault of five links. */
-async function busy() {
-    const { team, vault, olive, adam, mary, rita } = await orchard()
-    const items = [random(16), random(16), vault.bytes]
-    await team.write(olive, vault, vault.bytes, "Production", "")
-    await team.write(mary, vault, items[0] as Bytes, "web", "secret")
-    team.remove(adam, rita)
-    team.rotate(mary, vault)
-    await team.write(mary, vault, items[0] as Bytes, "web", "secret 2")
-    const guest = await team.join(adam, new Person("gus"), {
-        via: "mail",
-        vaults: [{ vault, right: "read" }],
-    })
-    team.add(olive, "verify", { fp: guest.keyring.fp, how: "words", member: guest.member })
-    await team.write(adam, vault, items[1] as Bytes, "db", "secret")
-    team.change(adam, vault, [[items[1] as Bytes, 2, null]])
-    team.setRole(olive, adam, "member")
-    return { team, vault, olive, adam, mary, rita, guest, items }
 }
 
 describe("a team", () => {
@@ -232,12 +202,10 @@ describe("a vault", () => {
         const { team, vault, mary } = await orchard()
         const link = team.signChange(mary, vault, [[random(16), 1, random(32)]]).signed
         const before = vaultHex(vault.state)
-        for (let i = 0; i < link.length; i++) {
-            const flipped = new Uint8Array(link)
-            flipped[i] = (flipped[i] as number) ^ (1 << (i % 8))
+        for (const bent of everyByte(link)) {
             let verdict = "valid"
             try {
-                vaults.step(team.state, vault.state, flipped)
+                vaults.step(team.state, vault.state, bent)
             } catch (error) {
                 verdict =
                     error instanceof Waiting ? "waiting" : error instanceof Refused ? "refused" : "error"
@@ -319,11 +287,7 @@ describe("a grant", () => {
         const { team, vault, olive, mary } = await orchard()
         const grant = team.grant(olive, mary, vault)
         const me = { member: mary.id, keyring: mary.keyring }
-        for (let i = 0; i < grant.length; i++) {
-            const flipped = new Uint8Array(grant)
-            flipped[i] = (flipped[i] as number) ^ (1 << (i % 8))
-            expect(() => grantVerdict(team.state, me, flipped)).toThrow()
-        }
+        for (const bent of everyByte(grant)) expect(() => grantVerdict(team.state, me, bent)).toThrow()
     })
 
     it("counts from who managed, for who holds, since they hold", async () => {
@@ -344,108 +308,6 @@ describe("a grant", () => {
         const own = team.grant(mary, mary, vault, 2, team.headAt(team.state.seq - 1))
         expect(grantVerdict(team.state, mine, own).expose()).toEqual(vault.deks[1]?.expose())
         expect(() => grantVerdict(fold(team.links.slice(0, 5)), me, early)).toThrow(Waiting)
-    })
-})
-
-describe("pins", () => {
-    const pinned = (team: TeamBuilder, kit: VaultKit, seq: number, vaultSeq: number): Pins => ({
-        serverKey: new Uint8Array(32),
-        teams: new Map([
-            [
-                hex(team.id),
-                { genesis: team.state.hashes.at(0), hash: team.state.hashes.at(seq), seq, team: team.id },
-            ],
-        ]),
-        vaults: new Map([
-            [
-                kit.id,
-                {
-                    hash: kit.state.columns.hashes.at(vaultSeq),
-                    seq: vaultSeq,
-                    team: team.id,
-                    vault: kit.bytes,
-                },
-            ],
-        ]),
-    })
-
-    it("come back as they were written, and only so", async () => {
-        const { team, vault } = await busy()
-        const pins = pinned(team, vault, 3, 2)
-        const bytes = encodePins(pins)
-        expect(decodePins(bytes)).toEqual(pins)
-        expect(() => decodePins(bytes.subarray(1))).toThrow(refused("R17.bundle"))
-        expect(() => decodePins(unhex("a0"))).toThrow(refused("R17.bundle"))
-        expect(() => decodePins(encode({ v: 1 }))).toThrow(refused("R17.bundle"))
-        const later = encode({ server_key: new Uint8Array(32), teams: [], v: 2, vaults: [] })
-        expect(() => decodePins(later)).toThrow(refused("R17.bundle"))
-    })
-
-    it("merge to the higher place of the same history", async () => {
-        const { team, vault } = await busy()
-        const chains = { team: () => team.state.hashes, vault: () => vault.state.columns.hashes }
-        const [low, high] = [pinned(team, vault, 3, 4), pinned(team, vault, 7, 2)]
-        const { pins, undecided } = mergePins(low, high, chains)
-        expect([...pins.teams.values()][0]?.seq).toBe(7)
-        expect([...pins.vaults.values()][0]?.seq).toBe(4)
-        expect(undecided).toEqual([])
-        expect(mergePins(high, low, chains).pins).toEqual(pins)
-    })
-
-    it("stay mine where my chain does not reach the higher", async () => {
-        const { team, vault } = await busy()
-        const short = fold(team.links.slice(0, 5)).hashes
-        const chains = { team: () => short, vault: () => undefined }
-        const { pins, undecided } = mergePins(pinned(team, vault, 3, 4), pinned(team, vault, 7, 2), chains)
-        expect([...pins.teams.values()][0]?.seq).toBe(3)
-        expect(undecided).toEqual([hex(team.id), vault.id])
-    })
-
-    it("refuse another history, another genesis, another server", async () => {
-        const { team, vault } = await busy()
-        const chains = { team: () => team.state.hashes, vault: () => vault.state.columns.hashes }
-        const mine = pinned(team, vault, 7, 2)
-        const changed = (change: object, seq = 7): Pins => {
-            const pin = { ...mine.teams.get(hex(team.id)), hash: team.state.hashes.at(seq), seq, ...change }
-            return { ...mine, teams: new Map([[hex(team.id), pin as never]]) }
-        }
-        const verdict = (theirs: Pins) => [...mergePins(mine, theirs, chains).refused]
-        for (const seq of [7, 9, 2])
-            expect(verdict(changed({ hash: random(32) }, seq))).toEqual([[hex(team.id), "T4.fork"]])
-        expect(verdict(changed({ genesis: random(32) }))).toEqual([[hex(team.id), "R23.genesis"]])
-        expect(mergePins(mine, changed({ hash: random(32) }, 9), chains).pins).toEqual(mine)
-        const vaultPin = { ...mine.vaults.get(vault.id), team: random(16) } as never
-        // The same id in another team is no fork of this one: both pins are kept.
-        const twin = mergePins(mine, { ...mine, vaults: new Map([[vault.id, vaultPin]]) }, chains)
-        expect([twin.undecided, twin.refused.size]).toEqual([[vault.id], 0])
-        const server = { ...mine, serverKey: random(32) }
-        expect(() => mergePins(mine, server, chains)).toThrow(refused("A3.server_key"))
-    })
-
-    it("tell an older, a forked and a replaced chain", async () => {
-        const { team, vault } = await busy()
-        const pin = pinned(team, vault, 7, 2).teams.get(hex(team.id))
-        if (pin === undefined) throw new Error("no pin")
-        checkPin(pin, team.state.hashes)
-        const older = fold(team.links.slice(0, 7)).hashes
-        expect(() => checkPin(pin, older)).toThrow(refused("T4.older"))
-        expect(() => checkPin({ ...pin, hash: random(32) }, team.state.hashes)).toThrow(refused("T4.fork"))
-        expect(() => checkPin(pin, new TeamBuilder().state.hashes)).toThrow(refused("R23.genesis"))
-    })
-})
-
-describe("refusals", () => {
-    it("are those of the specification, all of them and no others", () => {
-        const spec = readFileSync(new URL("../../vaults/crypto/SPEC.md", import.meta.url), "utf8")
-        const ids = [...spec.matchAll(/`([A-Z]\d+\.[a-z_0-9]+)`/g)].map(([, id]) => id as string)
-        expect(Object.keys(REFUSALS).toSorted()).toEqual([...new Set(ids)].toSorted())
-    })
-
-    it("each say one sentence", () => {
-        for (const sentence of Object.values(REFUSALS)) expect(sentence).toMatch(/^[A-Z][^<>]*\.$/)
-        expect(new Set(Object.values(REFUSALS)).size).toBe(Object.keys(REFUSALS).length)
-        expect(isRefusal("T1.prev")).toBe(true)
-        expect(isRefusal("toString")).toBe(false)
     })
 })
 

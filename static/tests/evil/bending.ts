@@ -15,6 +15,11 @@ export function* everyBit(bytes: Uint8Array): Generator<Bytes> {
     }
 }
 
+/** Each byte once, by another bit each. */
+export function* everyByte(bytes: Uint8Array): Generator<Bytes> {
+    for (const [i, byte] of bytes.entries()) yield new Uint8Array(bytes).fill(byte ^ (1 << (i % 8)), i, i + 1)
+}
+
 export function* everyLength(bytes: Uint8Array): Generator<Bytes> {
     for (let length = 0; length < bytes.length; length++) yield new Uint8Array(bytes.subarray(0, length))
     yield concat(bytes, Uint8Array.of(0))
