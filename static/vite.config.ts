@@ -42,6 +42,10 @@ export default defineConfig({
     worker: { format: "es", rolldownOptions: { checks: QUIET } },
     test: {
         passWithNoTests: false,
+        // A test that hangs is stopped; one on a slow or busy machine is not.
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
+        expect: { poll: { timeout: 30_000 } },
         reporters: ["./tests/seconds.ts", "default"],
         projects: [
             {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 INSTALL = "apt-get update && apt-get install -y --no-install-recommends chromium"
 FLAGS = [
@@ -19,6 +19,8 @@ FLAGS = [
     # `performance.measureUserAgentSpecificMemory` answers at once.
     "--enable-blink-features=ForceEagerMeasureMemory",
 ]
+# What is expected of a page may take its time on a busy machine; Playwright gives it five seconds.
+expect.set_options(timeout=30_000)
 
 
 def chromium() -> str:

@@ -21,8 +21,8 @@ from config.mailbox import mails
 from tests.server import free_port
 
 START_SECONDS = 120
-STOP_SECONDS = 30
-MAIL_SECONDS = 30
+STOP_SECONDS = 60
+MAIL_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,6 @@ def _stop(running: subprocess.Popen[bytes]) -> None:
     family = psutil.Process(running.pid).children(recursive=True)
     running.send_signal(signal.SIGINT)
     running.wait(STOP_SECONDS)
-    _gone, left = psutil.wait_procs(family, timeout=5)
+    _gone, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
     if left:
         raise RuntimeError(f"left behind: {[process.name() for process in left]}")

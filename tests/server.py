@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from config.embedded import spawn
 
-START_SECONDS = 30
+START_SECONDS = 120
 
 
 def free_port() -> int:

@@ -261,7 +261,7 @@ def test_of_sign_ups_verified_at_once_one_makes_the_account(browser_api: Browser
 
     def run(api: DjangoApi, code: str) -> int:
         try:
-            barrier.wait(10)
+            barrier.wait(60)
             return int(verify(api, code).status)
         finally:
             connection.close()

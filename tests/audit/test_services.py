@@ -237,7 +237,7 @@ def test_four_threads_in_one_scope_number_without_a_gap():
 
     def work(number):
         try:
-            start.wait(5)
+            start.wait(60)
             for index in range(25):
                 with unit_of_work():
                     note(details={"by": number, "n": index})

@@ -48,7 +48,7 @@ class Postbox:
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
             for envelope in self.envelopes:
-                found = re.search(r"\b(\d{6})\b", text_of(envelope))
+                found = re.search(r"Your code is (\d{6})", text_of(envelope))
                 if envelope.rcpt_tos == [address] and found:
                     return found.group(1)
             time.sleep(0.05)

@@ -1,8 +1,8 @@
 """moto's KMS, corrected where this product depends on it, as a server of its own.
 
 Run as a script: binds 127.0.0.1 on a free port and prints it. `--without NAME` leaves a patch out;
-the self-test in `moto_server.py` uses that to prove that it would notice. `MOTO_KMS_RPS` turns on
-throttling at so many calls a second.
+the self-test in `moto_server.py` uses that to prove that it would notice. `MOTO_KMS_THROTTLED` in
+the environment turns on throttling.
 
 Each patch names what plain moto 5.2.5 does and what AWS does.
 """
@@ -13,7 +13,7 @@ import io
 import json
 import os
 import threading
-import time
+from collections import Counter
 from collections.abc import Callable
 
 from moto.core.exceptions import JsonRESTError
@@ -29,6 +29,7 @@ from werkzeug.serving import make_server
 
 MAX_CONTEXT_SIZE = 8192  # characters of its JSON
 MAGIC = b"moto-kms-blob/1\0"
+REFUSED_IN_A_ROW = 3  # uses of one key, on a server that throttles
 
 
 def patch_context() -> None:
@@ -137,23 +138,22 @@ def patch_admin_arn() -> None:
 
 
 def patch_throttle() -> None:
-    """Plain moto never throttles; AWS does above the quota. Off unless MOTO_KMS_RPS is set."""
-    rate = float(os.environ.get("MOTO_KMS_RPS", "0"))
-    if not rate:
-        return
-    capacity = max(1.0, rate / 5)
-    lock = threading.Lock()
-    tokens, filled_at = capacity, time.monotonic()
+    """Plain moto never throttles; AWS does above the quota. Off unless MOTO_KMS_THROTTLED is set.
 
-    def take(_backend: KmsBackend, _key_id: str) -> None:
-        nonlocal tokens, filled_at
+    Of the uses of a key all are refused but each fourth: counted, since by the clock a slow machine
+    would never come above any quota.
+    """
+    if "MOTO_KMS_THROTTLED" not in os.environ:
+        return
+    lock = threading.Lock()
+    refused: Counter[str] = Counter()
+
+    def take(_backend: KmsBackend, key_id: str) -> None:
         with lock:
-            now = time.monotonic()
-            tokens = min(capacity, tokens + (now - filled_at) * rate)
-            filled_at = now
-            if tokens < 1:
+            if refused[key_id] < REFUSED_IN_A_ROW:
+                refused[key_id] += 1
                 raise JsonRESTError("ThrottlingException", "Rate exceeded")
-            tokens -= 1
+            refused[key_id] = 0
 
     _before_each_use(take)
 

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from uuid import UUID, uuid4
 
@@ -15,6 +15,7 @@ from vaults.kms.cache import JITTER, KekCache, KekRef, kek_context
 from vaults.kms.local import LocalKms, create_key_file, set_key_disabled
 
 TTL = 300.0
+WAIT = 60  # seconds, for a thread that ends at once unless something is wrong
 REF = KekRef(UUID(int=1), 0)
 
 
@@ -130,12 +131,12 @@ def test_a_load_from_before_a_flush_does_not_serve_those_after_it(cache, load):
 
     def slow():
         begun.set()
-        assert go_on.wait(5)
+        assert go_on.wait(WAIT)
         return load()
 
     with ThreadPoolExecutor(1) as pool:
         old = pool.submit(borrow, cache, slow)
-        assert begun.wait(5)
+        assert begun.wait(WAIT)
         fresh = borrow(cache, load, KekRef(REF.kek_id, 1))
         go_on.set()
         assert old.result()[1] != fresh[1]
@@ -203,7 +204,7 @@ def test_many_who_miss_at_once_make_one_call(cache, load):
         return load()
 
     def one(_number):
-        everyone.wait(5)
+        everyone.wait(WAIT)
         return borrow(cache, slow)
 
     with ThreadPoolExecutor(8) as pool:
@@ -218,19 +219,27 @@ def test_a_plaintext_of_another_length_is_refused_and_blocks_nobody(cache, load)
     assert borrow(cache, load)[0] == b"\1" * 32
 
 
-def test_everyone_who_waited_gets_the_failure_of_the_one_call(cache):
-    everyone, calls = threading.Barrier(8), []
+def test_everyone_who_waited_gets_the_failure_of_the_one_call(cache, monkeypatch):
+    others, calls = threading.Semaphore(0), []
+
+    class Flight(Future):
+        """Says when somebody begins to wait for it."""
+
+        def result(self, timeout=None):
+            others.release()
+            return super().result(timeout)
 
     def fail():
         calls.append(1)
-        time.sleep(0.2)
+        for _ in range(7):
+            assert others.acquire(timeout=WAIT)
         raise KmsUnavailable("ThrottlingException")
 
     def one(_number):
-        everyone.wait(5)
         with pytest.raises(KmsUnavailable):
             borrow(cache, fail)
 
+    monkeypatch.setattr("vaults.kms.cache.Future", Flight)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(one, range(8)))
     assert len(calls) == 1
@@ -240,7 +249,7 @@ def test_two_keks_are_loaded_side_by_side(cache, load):
     both = threading.Barrier(2)
 
     def together():
-        both.wait(5)
+        both.wait(WAIT)
         return load()
 
     with ThreadPoolExecutor(2) as pool:
@@ -249,11 +258,12 @@ def test_two_keks_are_loaded_side_by_side(cache, load):
     assert len(load.calls) == 2
 
 
-def test_an_idle_process_forgets_by_itself(load):
-    cache = KekCache(ttl_seconds=0.1, sweep_seconds=0.05)
+def test_an_idle_process_forgets_by_itself(load, clock):
+    cache = KekCache(ttl_seconds=TTL, sweep_seconds=0.05, clock=clock)
     borrow(cache, load)
     held = cache._entries[REF.kek_id].key.raw
-    deadline = time.monotonic() + 5
+    clock.now += TTL * (1 + JITTER)
+    deadline = time.monotonic() + WAIT
     while len(cache) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert len(cache) == 0

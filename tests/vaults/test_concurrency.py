@@ -41,7 +41,7 @@ def race(*calls: Callable[[], Any]) -> list[Any]:
 
     def run(call: Callable[[], Any]) -> Any:
         try:
-            barrier.wait(10)
+            barrier.wait(60)
             return call()
         finally:
             connection.close()

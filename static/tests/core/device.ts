@@ -117,9 +117,9 @@ export class Device {
     }
 
     async codeFor(email: string): Promise<string> {
-        for (let tries = 0; tries < 100; tries++) {
+        for (let tries = 0; tries < 600; tries++) {
             for (const mail of this.#mails()) {
-                const code = /^\s*(\d{6})\s*$/m.exec(mail) ?? /\b(\d{6})\b/.exec(mail)
+                const code = /Your code is (\d{6})/.exec(mail)
                 if (mail.includes(`To: ${email}`) && code !== null) return code[1] as string
             }
             await new Promise((resolve) => setTimeout(resolve, 100))

@@ -222,7 +222,7 @@ describe("a core", { timeout: 60_000, sequential: true }, () => {
         await other.core.unlock(PASSWORD)
         await other.core.syncNow()
         const { item } = await ana.core.saveItem(vault, null, 0, note("seen in both"), body(""))
-        await expect.poll(() => other.rows.get(item)?.verified, { timeout: 10_000 }).toBe(true)
+        await expect.poll(() => other.rows.get(item)?.verified).toBe(true)
         const [one, two] = await Promise.all([
             ana.core.saveItem(vault, null, 0, note("from one tab"), body("1")),
             other.core.saveItem(vault, null, 0, note("from the other"), body("2")),
@@ -233,7 +233,7 @@ describe("a core", { timeout: 60_000, sequential: true }, () => {
             expect(refusals(device)).toEqual([])
         }
         await other.core.signOut()
-        await expect.poll(() => ana.snapshot.phase, { timeout: 10_000 }).toBe("anonymous")
+        await expect.poll(() => ana.snapshot.phase).toBe("anonymous")
         expect(ana.core.session).toBeNull()
     })
 
