@@ -12,6 +12,8 @@ export function isWholeInvite(fragment: string): boolean {
 
 class InviteKeeper {
     fragment = $state<string | null>(null)
+    /** Nothing is left to do with it but to read its page, a reload of that included. */
+    isOver = $state(false)
 
     /** Take the fragment from the address, or what this tab kept of it. */
     take(): void {
@@ -26,11 +28,13 @@ class InviteKeeper {
 
     #keep(fragment: string): void {
         this.fragment = fragment
+        this.isOver = false
         sessionStorage.setItem(KEY, fragment)
     }
 
     drop(): void {
         this.fragment = null
+        this.isOver = false
         sessionStorage.removeItem(KEY)
     }
 }

@@ -63,6 +63,11 @@ export function authorWords(name: string | null): string {
     return `The revision that was refused was written by ${name ?? "somebody whom the team’s log does not know"}. Whether they sent something else than they signed, or the server changed it since, cannot be told from here: ask them.`
 }
 
+/** In the place of an item of which nothing could be shown. */
+export function unshownWords(id: string, hasOlder: boolean): string {
+    return `We did not open this item: what this server showed of it was refused, code ${id}. ${hasOlder ? "Open an older revision, or ask" : "Ask"} a colleague whether it opens in their browser; if not, tell an owner, outside Coffret.`
+}
+
 /** Is it about one revision of an item? */
 export function isOfItem(id: string): boolean {
     return ITEM.has(id)
@@ -75,6 +80,10 @@ const TELL = {
 const KEEP = {
     title: "Keep the report",
     text: "It says what was shown and what was expected, as checksums. It holds no secret, and can be checked without this server.",
+}
+const KEEP_BOTH = {
+    title: "Keep the report and both links",
+    text: "Each link names who signed it. Neither holds a secret, and both can be checked without this server.",
 }
 
 function step(title: string, text: string): RefusalWords["steps"][number] {
@@ -107,10 +116,7 @@ const KINDS: readonly { of: (id: string) => boolean; words: Omit<RefusalWords, "
             steps: [
                 step("Compare with a colleague", "Ask whether their browser shows the same last change."),
                 TELL,
-                step(
-                    "Keep the report and both links",
-                    "Each link names who signed it. Neither holds a secret, and both can be checked without this server.",
-                ),
+                KEEP_BOTH,
             ],
         },
     },
@@ -260,9 +266,12 @@ const OTHER: Omit<RefusalWords, "seen"> = {
     steps: [TELL, KEEP],
 }
 
-export function refusalWords(id: string): RefusalWords {
+/** @param hasLinks - Are both links of a fork at hand? Else there is only the report to keep. */
+export function refusalWords(id: string, hasLinks = true): RefusalWords {
     const seen = isRefusal(id)
         ? REFUSALS[id]
         : "The server showed something that this client does not accept."
-    return { ...(KINDS.find(({ of }) => of(id))?.words ?? OTHER), seen }
+    const words = KINDS.find(({ of }) => of(id))?.words ?? OTHER
+    const steps = hasLinks ? words.steps : words.steps.map((each) => (each === KEEP_BOTH ? KEEP : each))
+    return { ...words, steps, seen }
 }

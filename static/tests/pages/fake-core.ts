@@ -24,7 +24,7 @@ import type {
     VaultView,
     Written,
 } from "../../src/worker/api.ts"
-import { type Kept, many, samples } from "./sample-items.ts"
+import { type Kept, many, samples, unreadable } from "./sample-items.ts"
 import { DAY, hex, members, NOW, PHRASES, TEAM, teams, vault, WORDS } from "./sample-team.ts"
 import { bare, KIT, SCENES, SESSIONS } from "./scenes.ts"
 
@@ -63,6 +63,7 @@ export class FakeCore implements Core {
                 : ["empty", "fresh", "novault", "personal"].includes(scene)
                   ? []
                   : samples()
+        if (scene === "unreadable") kept.push(unreadable())
         for (const each of kept) this.#items.set(keyOf(each.row.vault, each.row.id), each)
         const begin = SCENES[scene] ?? ((snapshot: Snapshot) => snapshot)
         this.#snapshot = begin({ ...bare("open"), teams: teams(), idleLockAt: Date.now() + 9 * 60_000 })
@@ -250,6 +251,7 @@ export class FakeCore implements Core {
         return { say: isNone ? (WORDS[2] ?? null) : null, choices: PHRASES }
     }
     async pickWords(team: Id, member: Id, choice: number | null): Promise<Picked> {
+        if (this.#scene === "unanswered") fail("pending")
         if (choice !== 1) {
             await this.removeMember(team, member)
             return "removed"
@@ -331,6 +333,10 @@ export class FakeCore implements Core {
         revision?: number,
     ): Promise<{ overview: Overview; details: Details; revision: number; author: string }> {
         const { row, details } = this.#kept(vault, item)
+        const place = { team: row.team, vault, item }
+        const refusal = this.#snapshot.refusals.find((each) => each.vault === vault && each.item === item)
+        if (refusal !== undefined && (revision ?? row.revision) === row.revision)
+            fail("refused", { refusal: refusal.id, place })
         return { overview: row.overview, details, revision: revision ?? row.revision, author: row.author }
     }
     async history(vault: Id, item: Id): Promise<{ revision: number; author: string; at: number }[]> {

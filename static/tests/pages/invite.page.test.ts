@@ -78,3 +78,38 @@ test("it lasts from the sign-up to the open client", async () => {
     await settled()
     expect(kept()).toEqual([FRAGMENT, FRAGMENT])
 })
+
+const ITEMS: Route = { page: "items", vault: null, item: null, mode: "view" }
+
+async function openWith(change: object): Promise<void> {
+    go(ITEMS)
+    await settled()
+    Object.assign(core.invitation, change)
+    go({ page: "join" })
+    await settled()
+}
+
+test.each([
+    ["who is in", { state: "joined" }],
+    ["who was in before", { state: "member" }],
+    ["who comes too late", { expiry: 1 }],
+])(
+    "an invitation with nothing left to do stays for a reload of its page, and goes with it: %s",
+    async (_who, change) => {
+        await openWith(change)
+        expect(kept()).toEqual([FRAGMENT, FRAGMENT])
+        go(ITEMS)
+        await settled()
+        expect(kept()).toEqual([null, null])
+    },
+)
+
+test.each([
+    ["that waits", { state: "waiting" }],
+    ["that is still to be answered", { state: "open" }],
+])("one %s stays in this tab when its page is left", async (_what, change) => {
+    await openWith(change)
+    go(ITEMS)
+    await settled()
+    expect(kept()).toEqual([FRAGMENT, FRAGMENT])
+})

@@ -150,6 +150,12 @@ export function samples(): Kept[] {
     ]
 }
 
+/** What a member signed in place of an item. */
+export function unreadable(): Kept {
+    const nothing: Details = { fields: [], note: "", isUnreadable: true }
+    return keep(9, VAULTS.fleet, overview("note", "", { isUnreadable: true }), nothing, { author: hex(101) })
+}
+
 export function many(count: number): Kept[] {
     const types = ["server", "login", "database", "ssh_key", "env", "token"] as const
     return Array.from({ length: count }, (_, at) => {

@@ -63,6 +63,19 @@ export const SCENES: Record<string, (snapshot: Snapshot) => Snapshot> = {
     wasm: () => ({ ...bare("unsupported"), missing: "wasm" }),
     indexeddb: () => ({ ...bare("unsupported"), missing: "indexeddb" }),
     fresh: () => ({ ...bare("open"), kitSaved: false }),
+    kitless: (snapshot) => ({ ...snapshot, kitSaved: false }),
+    unanswered: (snapshot) => snapshot,
+    ended: (snapshot) => ({
+        ...snapshot,
+        teams: snapshot.teams.map((team) => ({
+            ...team,
+            members: team.members.map((member) =>
+                member.verified === "none"
+                    ? { ...member, present: false, left: { at: NOW, by: hex(101) } }
+                    : member,
+            ),
+        })),
+    }),
     personal: (snapshot) => ({
         ...snapshot,
         teams: snapshot.teams.filter((team) => team.kind === "personal"),

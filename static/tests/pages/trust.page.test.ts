@@ -69,3 +69,59 @@ test("a member's page says who stands for their keys, and since when", async () 
     expect(new Set(present.map(({ verified }) => verified)).size).toBe(3)
     expect(wordsOf(".since").toSorted()).toEqual(said.toSorted())
 })
+
+const dialog = () => wordsOf("dialog[open] h2")[0]
+
+/** Choose what was heard of the one who came by mail, with no answer to what was signed. */
+async function chooseUnheard(): Promise<void> {
+    core.pickWords = () => Promise.reject({ code: "pending" })
+    go({ page: "members", team: TEAM })
+    await settled()
+    document.querySelector<HTMLElement>('[aria-label^="Compare words with"]')?.click()
+    await settled()
+    document.querySelector<HTMLElement>('dialog input[type="radio"]')?.click()
+    document.querySelector<HTMLElement>('dialog button[type="submit"]')?.click()
+    await settled()
+}
+
+const unverified = () => {
+    const { members } = session.snapshot.teams.find(({ id }) => id === TEAM) as TeamView
+    return members.find(({ present, verified }) => present && verified === "none")?.id ?? ""
+}
+
+test("a choice that has no answer is not told as an agreement, and becomes one by the team's log", async () => {
+    const [subject, me] = [unverified(), hex(100)]
+    await chooseUnheard()
+    expect(dialog()).toBe("Your choice is on its way")
+    const teams = session.snapshot.teams.map((team) => ({
+        ...team,
+        members: team.members.map((member) =>
+            member.id === subject
+                ? { ...member, verified: "words" as const, checked: { by: me, at: Date.now() } }
+                : member,
+        ),
+    }))
+    session.receive({ kind: "snapshot", snapshot: { ...session.snapshot, teams } })
+    await settled()
+    expect(dialog()).toBe("The words agree")
+})
+
+test("nor as a difference, which it becomes when they are out", async () => {
+    const subject = unverified()
+    await chooseUnheard()
+    expect(dialog()).toBe("Your choice is on its way")
+    await core.removeMember(TEAM, subject)
+    await settled()
+    expect(dialog()).toBe("The words do not agree")
+})
+
+test("who did not confirm the kit is told what that means, and what to do", async () => {
+    go({ page: "settings" })
+    await settled()
+    expect(wordsOf("#main .hint-warn")).toEqual([])
+    session.receive({ kind: "snapshot", snapshot: { ...session.snapshot, kitSaved: false } })
+    await settled()
+    expect(wordsOf("#main .hint-warn")).toEqual([
+        expect.stringMatching(/^You did not confirm .+ keep the password .+/),
+    ])
+})

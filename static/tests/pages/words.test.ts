@@ -82,6 +82,14 @@ test("every refusal says what was seen and what to do; an unknown one too", () =
     expect(refusalWords("X99.new").seen).not.toBe("")
 })
 
+test("the links of a fork are asked for only where they are at hand", () => {
+    const asked = (hasLinks: boolean) =>
+        Object.keys(REFUSALS).flatMap((id) => refusalWords(id, hasLinks).steps.map(({ title }) => title))
+    expect(asked(true)).toContain("Keep the report and both links")
+    expect(asked(false)).not.toContain("Keep the report and both links")
+    expect(asked(false)).toHaveLength(asked(true).length)
+})
+
 test("no refusal's title is its first sentence over again", () => {
     const wordsOf = (text: string) => text.toLowerCase().match(/[a-z]+/g) ?? []
     for (const id of Object.keys(REFUSALS)) {
