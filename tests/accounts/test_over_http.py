@@ -11,7 +11,7 @@ EMAIL = "ana@example.com"
 
 def test_sign_up_sign_in_and_unlock(server: str) -> None:
     first, second = Client(server, 1), Client(server, 2)
-    with closing(first.connection), closing(second.connection):
+    with closing(first), closing(second):
         account, _pending = sign_up(first, EMAIL, PASSWORD)
         done = first("POST", "signup/verify", {"code": mailed_code(EMAIL)})
         assert done.body["state"] == "signed_in"

@@ -18,7 +18,7 @@ MIB = 1024 * 1024
 def browser(server: str) -> Iterator[Client]:
     """Somebody who has asked for the session, so that the server has nothing left to open."""
     client = Client(server, 1)
-    with closing(client.connection):
+    with closing(client):
         yield client
 
 
@@ -32,8 +32,7 @@ def exchange(browser: Client, lines: dict[str, str], body: bytes, *, end: bool =
         **lines,
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    port = browser.connection.port
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as peer:
+    with closing(socket.create_connection(browser.server, timeout=10)) as peer:
         peer.sendall(f"POST {PATH} HTTP/1.1\r\n{head}\r\n".encode() + body)
         if end:
             peer.shutdown(socket.SHUT_WR)

@@ -67,7 +67,7 @@ class BenchWorld(World):
     def close(self) -> None:
         """Hang up for everybody."""
         for session in self.clients.values():
-            session.client.connection.close()
+            session.client.close()
 
     def join(self, vaults: dict[bytes, str] | None = None, *, role: str = "member") -> Person:
         """Sign a person up and add them to the team, with these rights."""

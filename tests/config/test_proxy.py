@@ -153,7 +153,7 @@ def test_the_web_server_hands_on_every_line_of_a_header(
     deployment_setup()
     with serve(test_settings.FOLDER, connection.settings_dict["NAME"]) as url:
         browser = BehindProxies(url, 1)
-        with closing(browser.connection):
+        with closing(browser):
             sign_up(browser, "eve@example.com", PASSWORD)
             browser("POST", "signup/verify", {"code": mailed_code("eve@example.com")})
             shown = browser("GET", "sessions").body["sessions"]

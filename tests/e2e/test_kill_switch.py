@@ -100,7 +100,7 @@ class House:
 
     def browser(self) -> Client:
         client = new_client(self.world.product)
-        self.stack.enter_context(closing(client.connection))
+        self.stack.enter_context(closing(client))
         return client
 
     def knock(self, door: Client) -> Raw:

@@ -114,7 +114,7 @@ def places_of(code: str, folder: Path) -> list[str]:
 def test_the_code_reaches_the_mail_server_and_stands_nowhere_on_its_way(
     running: Product, smtp_port: int
 ) -> None:
-    with smtp(smtp_port) as postbox, closing((api := new_client(running)).connection):
+    with smtp(smtp_port) as postbox, closing(api := new_client(running)):
         before = messages(running.folder, SIGNUP)
         sign_up(api, "ana@example.org", PASSWORD)
         code = postbox.code_to("ana@example.org")
@@ -130,7 +130,7 @@ def test_the_code_reaches_the_mail_server_and_stands_nowhere_on_its_way(
 def test_a_mail_is_sent_again_when_the_mail_server_was_away(
     running: Product, smtp_port: int
 ) -> None:
-    with closing((api := new_client(running)).connection):
+    with closing(api := new_client(running)):
         before = messages(running.folder, SIGNUP)
         sign_up(api, "ben@example.org", PASSWORD)
         log = running.folder / "log" / "worker.log"

@@ -123,7 +123,7 @@ class Cast:
     def close(self) -> None:
         """Hang up."""
         for account in self.accounts:
-            account.session.client.connection.close()
+            account.session.client.close()
 
 
 class Team(World):

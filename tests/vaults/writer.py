@@ -93,7 +93,7 @@ def write(seat: Seat, enough: int) -> Report:
         entries = writer.write_link()
         with together.written.get_lock():
             together.written.value += entries
-    writer.client.connection.close()
+    writer.client.close()
     return writer.report
 
 
@@ -202,16 +202,15 @@ class Writer:
             try:
                 return self.client.raw("POST", path, body)
             except ConnectionError:
-                self.client.connection.close()
+                self.client.close()
         raise ConnectionError(path)
 
     def drop(self, body: bytes) -> None:
         """Send a request and hang up, before or after it was done: nobody reads the answer."""
-        connection = self.client.connection
-        connection.close()
-        connection.request("POST", f"/api/v1/{self.path}", body, self.client.headers())
+        self.client.close()
+        self.client.send("POST", self.path, body)
         time.sleep(LONGEST_WAIT * secrets.randbelow(1_000) / 1_000)
-        connection.close()
+        self.client.close()
         self.report.dropped += 1
 
     def sync(self) -> None:
