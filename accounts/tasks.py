@@ -11,8 +11,8 @@ from accounts.selectors import active_user, pending_signup
 from accounts.sessions import purge_sessions
 from accounts.signup import purge_signups
 
-# Mail servers are away at times: tried again for some minutes, each time later.
-mail_task = partial(shared_task, autoretry_for=(OSError,), retry_backoff=True, max_retries=8)
+# Mail servers are away at times: tried again for a quarter of an hour, each time later.
+mail_task = partial(shared_task, autoretry_for=(OSError,), retry_backoff=True, max_retries=10)
 
 
 @mail_task(name="accounts.mail_signup")

@@ -117,9 +117,7 @@ class LinksView(Endpoint):
         door = DOORS.get(link.type)
         if door is None:
             raise Invalid(f"A {link.type} does not come this way.")
-        done = door(access, link, body)
-        answer = {"seq": done.seq, "hash": done.hash}
-        return Response(answer, status=200 if done.again else 201)
+        return _appended(door(access, link, body))
 
 
 class RestoreView(Endpoint):
@@ -142,11 +140,9 @@ class RestoreView(Endpoint):
         """Append the next link of the team's chain or of a vault's, whoever signed it."""
         access, _kek_row = require_member_and_kek(user=request.user, team_id=team_id)
         body = parse(shapes.RestoreIn, request)
-        done = (
-            _restore_team(access, body) if body["vault"] is None else _restore_vault(access, body)
-        )
-        answer = {"seq": done.seq, "hash": done.hash}
-        return Response(answer, status=200 if done.again else 201)
+        if body["vault"] is None:
+            return _appended(_restore_team(access, body))
+        return _appended(_restore_vault(access, body))
 
 
 def _restore_team(access: TeamAccess, body: Body) -> Appended:
@@ -166,6 +162,11 @@ def _restore_vault(access: TeamAccess, body: Body) -> Written:
         raise Invalid("A link of a vault brings blobs only.")
     change = linked_change_in(body)
     return vault_link_restore(access=access, vault_id=body["vault"], change=change)
+
+
+def _appended(done: Appended | Written) -> Response:
+    answer = {"seq": done.seq, "hash": done.hash}
+    return Response(answer, status=200 if done.again else 201)
 
 
 class InviteFindView(Endpoint):

@@ -16,9 +16,10 @@ from accounts.conflicts import HeadMoved, LinkRefused
 from accounts.errors import AccessDenied, Invalid
 from accounts.limits import Bucket, count_try
 from accounts.models import Member, Opening, TeamLink, User
+from accounts.services.log import member_event
 from accounts.team_chain import TeamState
 from accounts.team_state import Changing, team_states
-from audit.events import Action, Scope
+from audit.events import Action
 from audit.services import Event, record, unit_of_work
 from vaults.crypto.errors import Refused
 from vaults.crypto.links import ChainKind, ParsedLink, parse_signed
@@ -281,14 +282,7 @@ def link_event(
     **details: bytes | int,
 ) -> Event:
     """Return what the log is told of a link that was appended, and by whose request."""
-    return {
-        "action": action,
-        "scope": Scope.team(access.team_id),
-        "actor_id": access.account_id,
-        "member_id": access.member_id,
-        "subject": subject,
-        "details": {"seq": link.seq, "link": link.hash, **details},
-    }
+    return member_event(access, action, subject, {"seq": link.seq, "link": link.hash, **details})
 
 
 def link_record_restored(

@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from audit.events import Action, Scope
-from audit.services import record, unit_of_work
+from accounts.services.log import member_record
+from audit.events import Action
+from audit.services import unit_of_work
 from vaults.access import VaultAccess
 from vaults.selectors import ItemRevision, item_revision
 
@@ -16,12 +17,10 @@ def details_serve(*, access: VaultAccess, item_id: UUID, revision: int | None) -
     """
     with unit_of_work():
         found = item_revision(access=access, item_id=item_id, revision=revision)
-        record(
-            action=Action.ITEM_DETAILS_SERVED,
-            scope=Scope.team(access.team_id),
-            actor_id=access.team.account_id,
-            member_id=access.team.member_id,
-            subject=item_id,
-            details={"vault": access.vault_id, "revision": found.revision},
+        member_record(
+            access.team,
+            Action.ITEM_DETAILS_SERVED,
+            item_id,
+            {"vault": access.vault_id, "revision": found.revision},
         )
     return found

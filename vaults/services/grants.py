@@ -14,11 +14,12 @@ from accounts.errors import AccessDenied, Invalid
 from accounts.kek import KekMoved, OpenedKek, lend, open_kek
 from accounts.models import Kek
 from accounts.rows import rows_of
+from accounts.services.log import member_record
 from accounts.services.team import team_lock, team_stir
 from accounts.team_chain import TeamState
 from accounts.team_state import team_states
-from audit.events import Action, Scope
-from audit.services import record, unit_of_work
+from audit.events import Action
+from audit.services import unit_of_work
 from vaults.crypto import cbor
 from vaults.crypto.errors import DecryptionError, Refused, Waiting
 from vaults.crypto.grants import ParsedGrant, parse_grant, stored_grant
@@ -312,11 +313,9 @@ def _check_heads(team_id: UUID, grants: Sequence[ParsedGrant]) -> None:
 def _record(
     access: TeamAccess, action: Action, report: GrantReport, **details: bytes | UUID
 ) -> None:
-    record(
-        action=action,
-        scope=Scope.team(access.team_id),
-        actor_id=access.account_id,
-        member_id=access.member_id,
-        subject=report.vault_id,
-        details={"epoch": report.epoch, "from": report.from_fp, **details},
+    member_record(
+        access,
+        action,
+        report.vault_id,
+        {"epoch": report.epoch, "from": report.from_fp, **details},
     )

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from accounts.access import TeamAccess
 from accounts.errors import Invalid
+from accounts.services.log import member_record
 from accounts.services.team import team_stir
-from audit.events import Action, Scope
-from audit.services import record, unit_of_work
+from audit.events import Action
+from audit.services import unit_of_work
 from vaults.access import VaultAccess
 from vaults.models import OldDek, Vault
 
@@ -68,11 +69,5 @@ def olds_insert(access: TeamAccess, vault_id: UUID, olds: Sequence[OldIn], *, ne
         update_fields=["blob"],
     )
     for old in olds:
-        record(
-            action=Action.OLD_DEK_STORED,
-            scope=Scope.team(access.team_id),
-            actor_id=access.account_id,
-            member_id=access.member_id,
-            subject=vault_id,
-            details={"from": old.from_epoch, "to": old.to_epoch},
-        )
+        details = {"from": old.from_epoch, "to": old.to_epoch}
+        member_record(access, Action.OLD_DEK_STORED, vault_id, details)

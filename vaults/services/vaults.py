@@ -14,11 +14,12 @@ from accounts.access import TeamAccess
 from accounts.conflicts import LinkRefused, Taken, TooManyLinks
 from accounts.errors import AccessDenied, Invalid
 from accounts.limits import Bucket, count_try
+from accounts.services.log import member_record
 from accounts.services.team import Appended, link_record, team_commit
 from accounts.team_chain import TeamState
 from accounts.team_state import team_states
-from audit.events import Action, Scope
-from audit.services import record, unit_of_work
+from audit.events import Action
+from audit.services import unit_of_work
 from vaults.crypto.grants import ParsedGrant
 from vaults.crypto.links import ParsedLink
 from vaults.models import Vault, VaultMember
@@ -99,13 +100,7 @@ def vaults_hold(*, access: TeamAccess, vaults: Sequence[UUID]) -> int:
             _check_free(heads.values(), key)
         Vault.objects.filter(pk__in=wanted).update(held_until=until, held_by=access.member_id)
         for vault_id in sorted(wanted):
-            record(
-                action=Action.VAULT_HELD,
-                scope=Scope.team(access.team_id),
-                actor_id=access.account_id,
-                member_id=access.member_id,
-                subject=vault_id,
-            )
+            member_record(access, Action.VAULT_HELD, vault_id)
     return int(until.timestamp() * 1000)
 
 

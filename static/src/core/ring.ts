@@ -7,7 +7,7 @@ import { encode } from "../crypto/cbor.ts"
 import { Refused, Waiting } from "../crypto/errors.ts"
 import type { Grant } from "../crypto/grants.ts"
 import { parseGrant } from "../crypto/grants.ts"
-import type { Keyring } from "../crypto/keys.ts"
+import type { Dek, Keyring } from "../crypto/keys.ts"
 import { sha256 } from "../crypto/sodium.ts"
 import { openOldDek } from "../crypto/wraps.ts"
 import type { Books, TeamBook, VaultBook } from "./books.ts"
@@ -112,37 +112,48 @@ function noteBroken(vault: VaultBook, stored: Uint8Array): void {
 
 /** Step down from every DEK in the ring. An `old` that gives nothing is passed over: any holder may have put it there. */
 async function openOlds(vault: VaultBook): Promise<void> {
-    const olds = vault.team.extras.olds.filter((old) => old.vault === vault.id)
-    for (let found = true; found; ) {
-        found = false
-        for (const { from, to, blob } of olds) {
-            const dek = vault.ring.get(to)
-            const commit = vault.team.state.vaults.get(vault.id)?.epochs[from - 1]?.commit
-            if (dek === undefined || commit === undefined || vault.ring.has(from)) continue
-            const old = await openOldDek(dek, placeOf(vault, to), from, commit, blob)
-            if (old === null) continue
-            vault.ring.set(from, old)
-            found = true
-        }
-    }
+    const { ring } = vault
+    await stepDown(
+        vault,
+        (epoch) => ring.has(epoch),
+        (epoch, dek) => ring.set(epoch, dek),
+    )
 }
 
 /** The epochs that can be opened from `epoch` by `old` seals alone, itself included. */
 export async function reachOf(vault: VaultBook, epoch: number): Promise<Set<number>> {
     const reach = new Set([epoch])
+    await stepDown(
+        vault,
+        (known) => reach.has(known),
+        (found, dek) => {
+            dek.wipe()
+            reach.add(found)
+        },
+    )
+    return reach
+}
+
+/** Open every `old` seal that leads from a known epoch, whose DEK is in the ring, to one that is not known yet. */
+async function stepDown(
+    vault: VaultBook,
+    isKnown: (epoch: number) => boolean,
+    take: (epoch: number, dek: Dek) => void,
+): Promise<void> {
     const olds = vault.team.extras.olds.filter((old) => old.vault === vault.id)
     for (let found = true; found; ) {
         found = false
         for (const { from, to, blob } of olds) {
+            if (!isKnown(to) || isKnown(from)) continue
             const dek = vault.ring.get(to)
             const commit = vault.team.state.vaults.get(vault.id)?.epochs[from - 1]?.commit
-            if (!reach.has(to) || reach.has(from) || dek === undefined || commit === undefined) continue
-            const opened = await openOldDek(dek, placeOf(vault, to), from, commit, blob)
-            opened?.wipe()
-            if (opened !== null) found = reach.add(from).has(from)
+            if (dek === undefined || commit === undefined) continue
+            const old = await openOldDek(dek, placeOf(vault, to), from, commit, blob)
+            if (old === null) continue
+            take(from, old)
+            found = true
         }
     }
-    return reach
 }
 
 /** Was the open epoch made while I held a right, and without a key for me? Whoever makes one owes it to every holder. */

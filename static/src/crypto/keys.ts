@@ -83,9 +83,8 @@ export class KitKey extends SealingKey {
     readonly role = "kit"
 }
 
-/** Ed25519: signs everything that a member says. */
-export class IdentityKey extends Secret {
-    readonly role = "identity"
+/** Ed25519. */
+abstract class SigningKey extends Secret {
     readonly public: Bytes
 
     constructor(seed: Uint8Array) {
@@ -99,19 +98,14 @@ export class IdentityKey extends Secret {
     }
 }
 
-/** Ed25519, from the secret in an invitation's link: signs one acceptance. */
-export class InviteKey extends Secret {
+/** Signs everything that a member says. */
+export class IdentityKey extends SigningKey {
+    readonly role = "identity"
+}
+
+/** From the secret in an invitation's link: signs one acceptance. */
+export class InviteKey extends SigningKey {
     readonly role = "invite"
-    readonly public: Bytes
-
-    constructor(seed: Uint8Array) {
-        super(seed)
-        this.public = signingPublic(this.expose())
-    }
-
-    sign(label: string, message: Uint8Array): Bytes {
-        return sign(concat(utf8(label), message), this.expose())
-    }
 }
 
 /** X25519: opens grants. */
