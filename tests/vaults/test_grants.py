@@ -89,8 +89,12 @@ def test_a_grant_that_opened_is_not_replaced(world: World, vault: bytes) -> None
     report = {"vault": vault, "epoch": 1, "from": world.founder.fp}
     world.post(ana, "grants/reports", {"opened": [report], "broken": []})
 
+    stir = Team.objects.get(pk=world.id).stir
+
     assert decoded(world.grant(world.founder, vault, ana, ct=bytes(80))) == {"stored": 0}
 
+    # Nobody's client fetches the team's record for what was passed over.
+    assert Team.objects.get(pk=world.id).stir == stir
     served = world.sync(ana, ["teams"])[0][1]["grants"]
     assert served == [{**good, "vault": vault, "opened": True}]
     assert AuditEvent.objects.filter(action="grant.stored").count() == 2  # the creator's, and Ana's

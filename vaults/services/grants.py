@@ -122,9 +122,13 @@ def grants_store(*, access: TeamAccess, kek_row: Kek, pairs: Sequence[tuple[byte
                 raise LinkRefused("T7.sender")
             grant_check(state, grant)
     with unit_of_work():
-        team_stir(access.team_id)
+        team_lock(access.team_id)
         _check_heads(access.team_id, grants)
-        return grants_insert(access, sealed)
+        stored = grants_insert(access, sealed)
+        # What is passed over is no news: nobody's client need fetch the team's record for it.
+        if stored:
+            team_stir(access.team_id)
+        return stored
 
 
 def _check_may_grant(state: TeamState, access: TeamAccess, grant: ParsedGrant) -> None:
