@@ -26,7 +26,7 @@ from tests import settings as test_settings
 from tests.browser import launch, watch
 from tests.server import serve
 
-pytest_plugins = ["tests.people"]
+pytest_plugins = ["tests.people", "tests.world"]
 
 LONG = 1  # seconds: a run of less needs no account of them
 BEGIN = 1_800_000_000_000_000  # µs since 1970: when the clock that stands still does so

@@ -15,6 +15,7 @@ from copy import copy
 from typing import Any
 from uuid import UUID
 
+import pytest
 from django.http import HttpResponse
 from rest_framework.test import APIClient
 
@@ -297,3 +298,15 @@ def _as_person(member: Any) -> Any:
         fp = member.fp
 
     return _Recipient()
+
+
+@pytest.fixture
+def world() -> World:
+    """A team with its founder, and the server that has it."""
+    return World.begin()
+
+
+@pytest.fixture
+def vault(world: World) -> bytes:
+    """The id of a vault of the founder's, who alone holds it."""
+    return world.vault_create(world.founder)

@@ -23,18 +23,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def world() -> World:
-    return World.begin()
-
-
-@pytest.fixture
-def ana(world: World) -> Person:
-    ana = world.team.person("ana")
-    world.settle(ana)
-    return ana
-
-
-@pytest.fixture
 def invitation(world: World, ana: Person) -> Invitation:
     return world.invite(world.founder, email=user_of(ana).email)
 

@@ -17,16 +17,6 @@ from vaults.models import Grant, Vault, VaultLink, VaultMember
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world() -> World:
-    return World.begin()
-
-
-@pytest.fixture
-def vault(world: World) -> bytes:
-    return world.vault_create(world.founder)
-
-
 def rights(world: World, vault: bytes) -> dict[bytes, int]:
     rows = VaultMember.objects.filter(vault_id=UUID(bytes=vault), team_id=world.id)
     return {bytes(member): right for member, right in rows.values_list("member_id", "right")}

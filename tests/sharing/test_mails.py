@@ -21,18 +21,6 @@ WAITING, AWAITED = (
 )
 
 
-@pytest.fixture
-def world() -> World:
-    return World.begin()
-
-
-@pytest.fixture
-def ana(world: World) -> Person:
-    ana = world.team.person("ana")
-    world.settle(ana)
-    return ana
-
-
 class Letters:
     """The mails that went out; none of them may carry what opens an invitation."""
 

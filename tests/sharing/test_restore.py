@@ -29,11 +29,6 @@ from vaults.models import Grant, Item, OldDek, Vault
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world() -> World:
-    return World.begin()
-
-
 def team_body(link: bytes, **more: Any) -> dict[str, Any]:
     nothing: dict[str, list[Any]] = {"openings": [], "grants": [], "olds": [], "blobs": []}
     return {"vault": None, "link": link, **nothing, **more}

@@ -18,16 +18,6 @@ pytestmark = pytest.mark.django_db
 ALL = ["teams", "items", "links"]
 
 
-@pytest.fixture
-def world() -> World:
-    return World.begin()
-
-
-@pytest.fixture
-def vault(world: World) -> bytes:
-    return world.vault_create(world.founder)
-
-
 def cursor_of(world: World, *vaults: bytes, stir: int | None = None) -> dict[str, Any]:
     """The cursor of a client that has verified everything in the builder."""
     team = {"team": world.id.bytes, "seq": world.team.state.seq}

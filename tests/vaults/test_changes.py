@@ -16,16 +16,6 @@ from vaults.models import Item, Revision, Vault, VaultLink
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world() -> World:
-    return World.begin()
-
-
-@pytest.fixture
-def vault(world: World) -> bytes:
-    return world.vault_create(world.founder)
-
-
 def test_a_new_item_is_stored_and_noted(world: World, vault: bytes) -> None:
     item = world.item()
 

@@ -25,16 +25,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 WRITERS = 6
 
 
-@pytest.fixture
-def world() -> World:
-    return World.begin()
-
-
-@pytest.fixture
-def vault(world: World) -> bytes:
-    return world.vault_create(world.founder)
-
-
 def race(*calls: Callable[[], Any]) -> list[Any]:
     """Run all calls at once, and close each thread's connection after it."""
     barrier = Barrier(len(calls))

@@ -17,11 +17,6 @@ BEYOND = {"hash": b"\x01" * 32, "seq": 2**53 - 1}
 
 
 @pytest.fixture
-def world() -> World:
-    return World.begin()
-
-
-@pytest.fixture
 def vault(world: World) -> bytes:
     vault = world.vault_create(world.founder)
     for _ in range(2):

@@ -17,16 +17,6 @@ from vaults.services.grants import grant_open
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world() -> World:
-    return World.begin()
-
-
-@pytest.fixture
-def vault(world: World) -> bytes:
-    return world.vault_create(world.founder)
-
-
 def test_a_grant_comes_back_to_its_recipient_byte_for_byte(world: World, vault: bytes) -> None:
     ana = world.recruit("ana", {vault: "write"})
     pair = cbor.loads(world.team.grant(world.founder, vault, ana))

@@ -38,16 +38,6 @@ from vaults.services.teams import _stands
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world() -> World:
-    return World.begin()
-
-
-@pytest.fixture
-def vault(world: World) -> bytes:
-    return world.vault_create(world.founder)
-
-
 def told(answer: Any) -> tuple[int, str]:
     """The status, and the refusal or else the code."""
     body = answer.json()

@@ -13,16 +13,6 @@ from vaults.models import Grant, Vault, VaultLink
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world() -> World:
-    return World.begin()
-
-
-@pytest.fixture
-def vault(world: World) -> bytes:
-    return world.vault_create(world.founder)
-
-
 def stands(world: World, vault: bytes) -> tuple[int, int, int, int]:
     """Team links, vault links, epoch, grants: what both-or-neither is about."""
     row = Vault.objects.get(pk=UUID(bytes=vault))
