@@ -7,9 +7,11 @@ of the JSON, and then followed on the other side.
 import json
 from typing import Any
 
-from tests.vectors import primitives
+from tests.vectors.cbor_cases import cbor_cases
+from tests.vectors.curve_cases import ed25519_cases, key_cases
 from tests.vectors.grant_cases import grant_cases
 from tests.vectors.link_cases import accept_cases, link_cases
+from tests.vectors.primitives import derive_cases, part_cases
 from tests.vectors.reading import FOLDER, pooled
 from tests.vectors.seal_cases import seal_cases
 from tests.vectors.team_cases import team_chain_cases
@@ -20,12 +22,12 @@ from tests.vectors.word_cases import word_cases
 def all_vectors() -> dict[str, str]:
     """File name to content."""
     contents: dict[str, Any] = {
-        "cbor": primitives.cbor_cases(),
-        "ed25519": primitives.ed25519_cases(),
-        "keys": primitives.key_cases(),
+        "cbor": cbor_cases(),
+        "ed25519": ed25519_cases(),
+        "keys": key_cases(),
         "seal": seal_cases(),
-        "derive": primitives.derive_cases(),
-        "parts": primitives.part_cases(),
+        "derive": derive_cases(),
+        "parts": part_cases(),
         "links": link_cases(),
         "accept": accept_cases(),
         "team_chains": pooled(team_chain_cases()),

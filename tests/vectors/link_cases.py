@@ -6,7 +6,8 @@ from typing import Any
 from nacl.bindings import crypto_core_ed25519_add
 
 from tests.chains import Person, TeamBuilder, signature
-from tests.vectors.primitives import LOW_ORDER_EDWARDS, LOW_ORDER_MONTGOMERY, Case
+from tests.vectors.curve_cases import LOW_ORDER_EDWARDS, LOW_ORDER_MONTGOMERY
+from tests.vectors.primitives import Case
 from vaults.crypto import cbor
 from vaults.crypto.errors import Refused
 from vaults.crypto.links import ChainKind, parse_accept, parse_signed

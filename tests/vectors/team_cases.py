@@ -15,6 +15,9 @@ from tests.vectors.team_invites import acceptance_cases, invite_cases
 from tests.vectors.team_stories import good_stories
 from vaults.crypto import cbor
 
+Body = dict[str, Any]
+Row = tuple[str, str, Body, str]  # name, type of the link, its body, refusal
+
 
 def team_chain_cases() -> list[Case]:
     return [
@@ -70,12 +73,24 @@ def _place() -> Iterator[Case]:
     team.remove_member(left, left)
     body = {"profile": left.profile}
     signed = team.sign(founder, "set_profile", body)
-    parsed = cbor.loads(signed)
-    link, entry = parsed["link"], parsed["sigs"][0]
-    stranger = team.person("stranger")
-    other_type = signature(founder, "vault_create", link)
-    flipped = {**entry, "sig": entry["sig"][:63] + bytes([entry["sig"][63] ^ 1])}
     for name, wrong, refusal in (
+        *_places(team, left, body),
+        *_signatures(founder, left, signed),
+        ("cut short", signed[:-1], "T1.cbor"),
+        (
+            "a field more in the body",
+            team.sign(founder, "set_profile", {**body, "x": 1}),
+            "T16.body",
+        ),
+        ("a type of later versions", team.sign(founder, "rotate_key", body), "T3.type"),
+    ):
+        yield bad(name, team, wrong, refusal)
+    yield from _unverified()
+
+
+def _places(team: TeamBuilder, left: Person, body: Body) -> list[tuple[str, bytes, str]]:
+    founder, stranger = team.founder, team.person("stranger")
+    return [
         ("a second genesis", team.sign_genesis(founder), "T1.genesis"),
         ("of another team", team.sign(founder, "set_profile", body, chain=b"\1" * 16), "T5.chain"),
         ("the chain is zero", team.sign(founder, "set_profile", body, chain=bytes(16)), "T5.chain"),
@@ -98,6 +113,15 @@ def _place() -> Iterator[Case]:
             team.sign(left, "set_profile", {"profile": founder.profile}),
             "T2.actor",
         ),
+    ]
+
+
+def _signatures(founder: Person, left: Person, signed: bytes) -> list[tuple[str, bytes, str]]:
+    parsed = cbor.loads(signed)
+    link, entry = parsed["link"], parsed["sigs"][0]
+    other_type = signature(founder, "vault_create", link)
+    flipped = {**entry, "sig": entry["sig"][:63] + bytes([entry["sig"][63] ^ 1])}
+    return [
         ("no signature", _resigned(link, []), "T1.signers"),
         ("two signatures", _resigned(link, [entry, entry]), "T1.signers"),
         (
@@ -113,16 +137,7 @@ def _place() -> Iterator[Case]:
             "T1.sig",
         ),
         ("signed as another type", _resigned(link, [other_type]), "T1.sig"),
-        ("cut short", signed[:-1], "T1.cbor"),
-        (
-            "a field more in the body",
-            team.sign(founder, "set_profile", {**body, "x": 1}),
-            "T16.body",
-        ),
-        ("a type of later versions", team.sign(founder, "rotate_key", body), "T3.type"),
-    ):
-        yield bad(name, team, wrong, refusal)
-    yield from _unverified()
+    ]
 
 
 def _entry(person: Person, link: bytes) -> dict[str, bytes]:
@@ -151,6 +166,21 @@ def _members() -> Iterator[Case]:
     mailed = team.recruit("mailed", via="mail")
     gone = team.person("gone")
     for name, link_type, body, refusal in (
+        *_verifications(owner, ana, gone),
+        *_roles(owner, ana, mailed, gone),
+        *_removals(owner, gone),
+        ("set_profile: nothing", "set_profile", {"profile": owner.profile}, "T2.nothing"),
+    ):
+        yield bad(name, team, team.sign(owner, link_type, body), refusal)
+    team.verify(owner, ana)
+    again = {"fp": ana.fp, "how": "words", "member": ana.member}
+    yield bad("verify: nothing", team, team.sign(owner, "verify", again), "T2.nothing")
+    team.remove_member(owner, ana)
+    yield bad("verify: one who left", team, team.sign(owner, "verify", again), "T2.subject")
+
+
+def _verifications(owner: Person, ana: Person, gone: Person) -> list[Row]:
+    return [
         (
             "verify: a stranger",
             "verify",
@@ -169,6 +199,11 @@ def _members() -> Iterator[Case]:
             {"fp": owner.fp, "how": "words", "member": ana.member},
             "T6.fp",
         ),
+    ]
+
+
+def _roles(owner: Person, ana: Person, mailed: Person, gone: Person) -> list[Row]:
+    return [
         (
             "set_role: a stranger",
             "set_role",
@@ -193,6 +228,11 @@ def _members() -> Iterator[Case]:
             {"cut": [], "member": owner.member, "role": "admin"},
             "T12.owner",
         ),
+    ]
+
+
+def _removals(owner: Person, gone: Person) -> list[Row]:
+    return [
         (
             "remove_member: a stranger",
             "remove_member",
@@ -205,14 +245,7 @@ def _members() -> Iterator[Case]:
             {"cut": [], "member": owner.member},
             "T12.owner",
         ),
-        ("set_profile: nothing", "set_profile", {"profile": owner.profile}, "T2.nothing"),
-    ):
-        yield bad(name, team, team.sign(owner, link_type, body), refusal)
-    team.verify(owner, ana)
-    again = {"fp": ana.fp, "how": "words", "member": ana.member}
-    yield bad("verify: nothing", team, team.sign(owner, "verify", again), "T2.nothing")
-    team.remove_member(owner, ana)
-    yield bad("verify: one who left", team, team.sign(owner, "verify", again), "T2.subject")
+    ]
 
 
 def _vaults() -> Iterator[Case]:
@@ -299,6 +332,25 @@ def _cuts() -> Iterator[Case]:
     removal = {"member": ana.member}
     rotate = team.epoch_body(first, 3)[1]
     for name, link_type, body, refusal in (
+        *_cuts_of_members(removal, start, here, other),
+        *_cuts_of_rights({**removal, "vault": first}, start, here, other),
+        *_cuts_of_rotations(rotate, start, here),
+        (
+            "rotation beside the beginning",
+            "vault_rotate",
+            {**team.epoch_body(second, 2)[1], "cut": [{**other, "hash": b"\1" * 32}]},
+            "T2.cut_back",
+        ),
+    ):
+        yield bad(name, team, team.sign(owner, link_type, body), refusal)
+    beyond = {**rotate, "cut": [{**here, "seq": here["seq"] + 5, "hash": b"\1" * 32}]}
+    yield judged(
+        "rotation beyond what anyone has seen", team, team.sign(owner, "vault_rotate", beyond), None
+    )
+
+
+def _cuts_of_members(removal: Body, start: Body, here: Body, other: Body) -> list[Row]:
+    return [
         ("removal without cut", "remove_member", {**removal, "cut": []}, "T2.cut"),
         ("removal with one of two vaults", "remove_member", {**removal, "cut": [here]}, "T2.cut"),
         (
@@ -315,37 +367,47 @@ def _cuts() -> Iterator[Case]:
         ),
         ("auditor without cut", "set_role", {**removal, "cut": [], "role": "auditor"}, "T2.cut"),
         ("admin with a cut", "set_role", {**removal, "cut": [here], "role": "admin"}, "T2.cut"),
+    ]
+
+
+def _cuts_of_rights(granted: Body, start: Body, here: Body, other: Body) -> list[Row]:
+    return [
         (
             "raising with a cut",
             "vault_grant",
-            {**removal, "cut": [here], "right": "manage", "vault": first},
+            {**granted, "cut": [here], "right": "manage"},
             "T2.cut",
         ),
         (
             "lowering without cut",
             "vault_grant",
-            {**removal, "cut": [], "right": "read", "vault": first},
+            {**granted, "cut": [], "right": "read"},
             "T2.cut",
         ),
         (
             "lowering with another vault's cut",
             "vault_grant",
-            {**removal, "cut": [other], "right": "read", "vault": first},
+            {**granted, "cut": [other], "right": "read"},
             "T2.cut",
         ),
         (
             "lowering behind the last cut",
             "vault_grant",
-            {**removal, "cut": [start], "right": "read", "vault": first},
+            {**granted, "cut": [start], "right": "read"},
             "T2.cut_back",
         ),
-        ("revoking without cut", "vault_revoke", {**removal, "cut": [], "vault": first}, "T2.cut"),
+        ("revoking without cut", "vault_revoke", {**granted, "cut": []}, "T2.cut"),
         (
             "revoking with two cuts",
             "vault_revoke",
-            {**removal, "cut": [here, other], "vault": first},
+            {**granted, "cut": [here, other]},
             "T2.cut",
         ),
+    ]
+
+
+def _cuts_of_rotations(rotate: Body, start: Body, here: Body) -> list[Row]:
+    return [
         ("rotation without cut", "vault_rotate", {**rotate, "cut": []}, "T2.cut"),
         ("rotation behind the last cut", "vault_rotate", {**rotate, "cut": [start]}, "T2.cut_back"),
         (
@@ -354,15 +416,4 @@ def _cuts() -> Iterator[Case]:
             {**rotate, "cut": [{**here, "hash": b"\1" * 32}]},
             "T2.cut_back",
         ),
-        (
-            "rotation beside the beginning",
-            "vault_rotate",
-            {**team.epoch_body(second, 2)[1], "cut": [{**other, "hash": b"\1" * 32}]},
-            "T2.cut_back",
-        ),
-    ):
-        yield bad(name, team, team.sign(owner, link_type, body), refusal)
-    beyond = {**rotate, "cut": [{**here, "seq": here["seq"] + 5, "hash": b"\1" * 32}]}
-    yield judged(
-        "rotation beyond what anyone has seen", team, team.sign(owner, "vault_rotate", beyond), None
-    )
+    ]
