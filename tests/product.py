@@ -20,7 +20,7 @@ from config.embedded import BASE_DIR
 from config.mailbox import mails
 from tests.server import free_port
 
-START_SECONDS = 120
+START_SECONDS = 300
 STOP_SECONDS = 60
 MAIL_SECONDS = 60
 

@@ -218,9 +218,10 @@ class Person:
 
     def copied(self, label: str) -> str:
         """Copy a value, and return what the clipboard then holds, to the byte."""
+        self.page.evaluate("navigator.clipboard.writeText('')")
         self.button(re.compile(f"^Copy {label}$", re.IGNORECASE))
-        self.page.wait_for_timeout(200)
-        text = self.page.evaluate("navigator.clipboard.readText()")
+        copied = "navigator.clipboard.readText().then((text) => text !== '' && { text })"
+        text = self.page.wait_for_function(f"() => {copied}").json_value()["text"]
         assert isinstance(text, str), text
         return text
 

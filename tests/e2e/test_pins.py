@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import watch
-from tests.e2e.person import SLOW, SOON, Person
+from tests.e2e.person import SLOW, Person
 from tests.evil.proxy import Answer, Ask, LyingServer, Sent, rewritten
 from tests.evil.victim import COME_BACK, GO, settle
 from tests.product import data_folder, product
@@ -121,15 +121,15 @@ def test_two_tabs_write_see_each_other_and_lock_together(quay: Quay) -> None:
     ana, other = quay.ana, quay.tab(quay.ana)
     enter(other)
     ana.add_item(VAULT, "Login", "From the first tab", {"Password": "a"}, {})
-    expect(item(other, "From the first tab")).to_be_visible(timeout=SOON)
+    expect(item(other, "From the first tab")).to_be_visible(timeout=SLOW)
     other.add_item(VAULT, "Login", "From the second tab", {"Password": "b"}, {})
-    expect(item(ana, "From the second tab")).to_be_visible(timeout=SOON)
+    expect(item(ana, "From the second tab")).to_be_visible(timeout=SLOW)
     ana.open_item("From the second tab")
 
     other.page.get_by_role("link", name="Edit", exact=True).click()
     other.page.get_by_role("textbox", name="Note").fill("typed a moment before the lock")
     ana.lock()
-    expect(other.page.get_by_text(UNLOCK_AGAIN)).to_be_visible(timeout=SOON)
+    expect(other.page.get_by_text(UNLOCK_AGAIN)).to_be_visible(timeout=SLOW)
     other.unlock()
     note = other.page.get_by_role("textbox", name="Note")
     expect(note).to_have_value("typed a moment before the lock", timeout=SLOW)
@@ -161,7 +161,7 @@ def test_a_private_window_says_what_it_cannot_know(quay: Quay) -> None:
         private.open_item(FIRST)
         assert private.reveal("Password") == "first tide 1"
         private.add_item(VAULT, "Login", "From the private window", {"Password": "c"}, {})
-        expect(item(quay.ana, "From the private window")).to_be_visible(timeout=SOON)
+        expect(item(quay.ana, "From the private window")).to_be_visible(timeout=SLOW)
         expect_calm(private, quay.ana)
 
 
@@ -169,7 +169,7 @@ def test_storage_that_is_emptied_under_an_open_page_is_said_and_pinned_again(qua
     ana = quay.ana
     with quay.liar.lying("POST", "sync", clearing, times=1) as told:
         ana.page.evaluate(COME_BACK)
-        expect(ana.page.get_by_text("storage was emptied while")).to_be_visible(timeout=SOON)
+        expect(ana.page.get_by_text("storage was emptied while")).to_be_visible(timeout=SLOW)
         assert told.told == 1
     ana.add_item(VAULT, "Login", "After the storage was emptied", {"Password": "d"}, {})
     ana.page.goto("/")
@@ -213,7 +213,7 @@ def test_a_wrong_clock_is_no_alarm_and_loses_nothing(quay: Quay, offset: int) ->
         late.open_item("By Ben")
         assert late.reveal("Password") == "second tide 2"
         late.add_item(VAULT, "Login", title, {"Password": "e"}, {})
-        expect(item(quay.ben, title)).to_be_visible(timeout=SOON)
+        expect(item(quay.ben, title)).to_be_visible(timeout=SLOW)
         quay.ben.open_item(title)
         assert quay.ben.reveal("Password") == "e"
         expect(late.page.get_by_role("button", name="Lock")).to_be_visible()
@@ -225,7 +225,7 @@ def test_a_fork_freezes_writing_reads_on_and_hands_out_both_links(quay: Quay) ->
     ana.open_vault(VAULT)
     with quay.liar.lying("POST", "sync", rewritten(another_history)):
         ana.page.evaluate(COME_BACK)
-        expect(ana.page.get_by_role("button", name="Show what")).to_be_visible(timeout=SOON)
+        expect(ana.page.get_by_role("button", name="Show what")).to_be_visible(timeout=SLOW)
         ana.open_item("By Ben")
         assert ana.reveal("Password") == "second tide 2"
         expect(ana.page.get_by_role("link", name="Edit", exact=True)).to_have_count(0)

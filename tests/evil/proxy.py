@@ -14,10 +14,9 @@ pass because its lie was never told.
 
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -119,15 +118,26 @@ def replayed(answer: Answer) -> Bend:
     return lambda _sent, _ask: answer
 
 
-def delayed(seconds: float) -> Callable[[Sent, Ask], Answer]:
-    """Tell what is true when it is asked, late."""
+@dataclass(slots=True)
+class Late:
+    """Tells what is true when it is asked, as late as the test wants."""
 
-    def bend(_sent: Sent, ask: Ask) -> Answer:
+    asked: threading.Event = field(default_factory=threading.Event)
+    _told: threading.Event = field(default_factory=threading.Event)
+    answers: list[Answer] = field(default_factory=list)
+
+    def bend(self, _sent: Sent, ask: Ask) -> Answer:
+        """Ask at once, and keep the answer back."""
         answer = ask()
-        time.sleep(seconds)
+        self.asked.set()
+        if not self._told.wait(TIMEOUT_SECONDS):
+            raise TimeoutError("nobody had it told")
+        self.answers.append(answer)
         return answer
 
-    return bend
+    def tell(self) -> None:
+        """Now."""
+        self._told.set()
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from tests.product import Product
 from vaults.crypto import cbor
 
 SETTLED = 2  # rounds after a refusal in which nothing may leave
-SETTLING = 50  # ms in which an answer is worked in
+SETTLING = 50  # ms in which what follows from an answer is sent
 POLL = 20  # ms
 
 
@@ -141,8 +141,12 @@ class Scene:
         return {cbor.loads(row["grant"])["to"] for rows in given for row in rows}
 
     def rounds(self, number: int) -> None:
-        """Have the client look several times, one after the other."""
-        for _ in range(number):
+        """Have the client look several times, one after the other, and take in what it was told.
+
+        It asks the next time only when what it was told before is taken in, so it is asked once
+        more than is waited for.
+        """
+        for _ in range(number + 1):
             before = self._syncs()
             self.victim.look()
             self.waits_for(lambda before=before: self._syncs() > before)  # type: ignore[misc]

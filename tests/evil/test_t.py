@@ -15,14 +15,13 @@ from playwright.sync_api import expect
 from tests.chains import Person
 from tests.e2e.person import SLOW
 from tests.evil.grants import gives_a_key, refuses_grant
-from tests.evil.proxy import ITEM, Answer, Ask, Bend, Sent, delayed, replayed
+from tests.evil.proxy import ITEM, Answer, Ask, Late, Sent, replayed
 from tests.evil.scene import Scene
 from tests.evil.sync import Record, Tale, other_team
 from tests.evil.team import Content, Team
 from vaults.crypto import cbor
 from vaults.crypto.keys import Dek
 
-LATE = 4  # seconds in which a note is written and sent
 # The order of the group of Ed25519.
 ORDER = 2**252 + 27742317777372353535851937790883648493
 PAST = ("Date", "Sat, 01 Jan 2000 00:00:00 GMT")
@@ -105,16 +104,6 @@ def test_T4_another_history_while_a_colleague_waits_for_a_key(scene: Scene) -> N
     scene.waits_for(lambda: erin.fp in scene.sealed_to(team))
 
 
-def _late(kept: list[Answer]) -> Bend:
-    """Tell what is true when it is asked, late, and keep it."""
-
-    def bend(sent: Sent, ask: Ask) -> Answer:
-        kept.append(delayed(LATE)(sent, ask))
-        return kept[-1]
-
-    return bend
-
-
 def test_T4_true_answers_out_of_order(scene: Scene) -> None:
     """What was asked first is answered last: it takes nothing's place on the page."""
     team = scene.team()
@@ -122,13 +111,14 @@ def test_T4_true_answers_out_of_order(scene: Scene) -> None:
     for title in (slow, quick):
         team.write_items(team.vault, title, note=f"about the {title}")
     scene.victim.sees(team.vault, slow, quick)
-    page, kept = scene.victim.page, list[Answer]()
-    with scene.liar.lying("GET", ITEM, _late(kept), times=1):
+    page, late = scene.victim.page, Late()
+    with scene.liar.lying("GET", ITEM, late.bend, times=1):
         scene.victim.open_item(slow)
         scene.victim.open_item(quick)
         expect(page.get_by_text(f"about the {quick}")).to_be_visible(timeout=SLOW)
-        assert kept == [], "the first answer is still to come"
-        scene.waits_for(lambda: len(kept) == 1)
+        assert late.answers == [], "the first answer is still to come"
+        late.tell()
+        scene.waits_for(lambda: len(late.answers) == 1)
         scene.rounds(1)
         expect(page.get_by_text(f"about the {quick}")).to_be_visible()
         expect(page.get_by_text(f"about the {slow}")).to_have_count(0)
@@ -139,18 +129,19 @@ def test_T4_a_true_answer_late_and_again(scene: Scene) -> None:
     """Late, it is no lie, though a note is written meanwhile. Told again after that, it is one."""
     team = scene.team()
     scene.honest(team)
-    kept: list[Answer] = []
-    with scene.liar.lying("POST", "sync", _late(kept), times=1) as lie:
+    late = Late()
+    with scene.liar.lying("POST", "sync", late.bend, times=1):
         scene.victim.look()
-        scene.waits_for(lambda: lie.told == 1)
+        scene.waits_for(late.asked.is_set)
         scene.victim.writes(team.vault, f"Meanwhile {team.number}")
-        scene.waits_for(lambda: len(kept) == 1)
+        late.tell()
+        scene.waits_for(lambda: len(late.answers) == 1)
         scene.rounds(2)
         scene.victim.expect_no_refusal()
         scene.victim.sees(team.vault, f"Meanwhile {team.number}")
     team.catch_up()
     scene.honest(team, "After it")
-    with scene.liar.lying("POST", "sync", replayed(kept[0])):
+    with scene.liar.lying("POST", "sync", replayed(late.answers[0])):
         scene.refuses(team, "T4.older")
     scene.recovers(team)
 

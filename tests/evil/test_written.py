@@ -73,14 +73,13 @@ def test_F13_a_change_that_is_only_said_to_be_written(scene: Scene) -> None:
     page, title = scene.victim.page, f"Claimed {team.number}"
 
     def claim(_sent: Sent, _ask: Ask) -> Answer:
-        seen = sum(each.path == "sync" for each in scene.liar.sent)
         team.write_items(team.vault, f"In its place {team.number}")
+        seen = sum(each.path == "sync" for each in scene.liar.sent)
         deadline = time.monotonic() + SLOW / 1000
         # Two looks of the browser's own: the second begins when the first has been taken in.
         while sum(each.path == "sync" for each in scene.liar.sent) < seen + 2:
             assert time.monotonic() < deadline, "the browser does not look"
             time.sleep(0.05)
-        time.sleep(0.5)
         return Answer(201, (("Content-Type", "application/cbor"),), cbor.dumps({"seq": 3}))
 
     with scene.liar.lying("POST", CHANGES, claim, times=1):
