@@ -143,7 +143,7 @@ export function cutsForRemoval(context: Context, team: TeamBook, vaults: Iterabl
  *
  * @throws {CoreFailure} `waiting`, `frozen` if a head is not verified here.
  */
-export function cutsOver(context: Context, team: TeamBook, vaults: Iterable<string>): Cut[] {
+function cutsOver(context: Context, team: TeamBook, vaults: Iterable<string>): Cut[] {
     const cuts: Cut[] = []
     for (const id of vaults) {
         const vault = team.vault(id)

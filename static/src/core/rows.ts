@@ -17,7 +17,7 @@ const BATCH = 500 // rows that are opened, shown and sent to the page at once
 const NOTHING = new Uint8Array()
 const SPENT = new Uint8Array()
 
-export function overviewPlace(vault: VaultBook, row: ItemRow): PartPlace {
+function overviewPlace(vault: VaultBook, row: ItemRow): PartPlace {
     return {
         author: row.author,
         epoch: row.epoch,

@@ -1,7 +1,6 @@
 /** What this browser keeps: byte strings by name. All but the server's public key is sealed before it comes here. */
 import type { Bytes } from "../crypto/bytes.ts"
 import { CoreFailure } from "./failure.ts"
-import { Mutexes } from "./mutex.ts"
 
 export interface Store {
     get(key: string): Promise<Bytes | null>
@@ -13,37 +12,6 @@ export interface Store {
     list(prefix: string): Promise<{ key: string; value: Bytes }[]>
     /** Read and write under a name that no other tab of this browser holds meanwhile. */
     alone<T>(name: string, job: () => Promise<T>): Promise<T>
-}
-
-/** For tests, and a map is all it is. Values are copied, as a database would. */
-export class MemoryStore implements Store {
-    readonly #values = new Map<string, Bytes>()
-    readonly #locks = new Mutexes()
-
-    async get(key: string): Promise<Bytes | null> {
-        return this.#values.get(key)?.slice() ?? null
-    }
-
-    async put(key: string, value: Bytes): Promise<void> {
-        this.#values.set(key, value.slice())
-    }
-
-    async delete(key: string): Promise<void> {
-        this.#values.delete(key)
-    }
-
-    async keys(prefix: string): Promise<string[]> {
-        return [...this.#values.keys()].filter((key) => key.startsWith(prefix))
-    }
-
-    async list(prefix: string): Promise<{ key: string; value: Bytes }[]> {
-        const entries = [...this.#values].filter(([key]) => key.startsWith(prefix))
-        return entries.map(([key, value]) => ({ key, value: value.slice() }))
-    }
-
-    alone<T>(name: string, job: () => Promise<T>): Promise<T> {
-        return this.#locks.run(name, job)
-    }
 }
 
 /** The store while an account is open: nothing sealed with an overwritten key is kept after the lock. */

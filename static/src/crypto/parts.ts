@@ -13,7 +13,7 @@ const BLIND_SIZE = 32 // random bytes that hide the text from whoever guesses at
 const HEAD_SIZE = BLIND_SIZE + 4
 const SMALLEST = 256 // bytes of the shortest padded part
 
-export const MAX_SEALED = { overview: 65_536, details: 2_097_152 } as const // bytes
+const MAX_SEALED = { overview: 65_536, details: 2_097_152 } as const // bytes
 
 /** Padmé: round a length up so that at most log log bits of it show. */
 export function padme(length: number): number {

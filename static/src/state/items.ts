@@ -25,7 +25,7 @@ export function openEdit(row: Row): void {
     router.read()
 }
 
-export function secretOf(overview: Overview, details: Details): string {
+function secretOf(overview: Overview, details: Details): string {
     const wanted = kindOf(overview.type).secret
     return shownFields(overview, details).find((field) => field.id === wanted)?.value ?? ""
 }

@@ -37,7 +37,7 @@ async function load(): Promise<Check> {
 }
 
 /** Name and e-mail count as words that an attacker tries first, in parts too. */
-export function partsOf(known: readonly string[]): string[] {
+function partsOf(known: readonly string[]): string[] {
     const parts = known.flatMap((text) => [text, ...text.split(/[^\p{L}\p{N}]+/u)])
     return [...new Set(parts.map((part) => part.toLowerCase()).filter((part) => part.length > 2))]
 }

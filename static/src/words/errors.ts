@@ -86,7 +86,7 @@ export const UNSENT = "No connection. Try again when you are connected; what you
 
 export type ErrorCode = keyof typeof ERRORS
 
-export function isErrorCode(code: string): code is ErrorCode {
+function isErrorCode(code: string): code is ErrorCode {
     return Object.hasOwn(ERRORS, code)
 }
 

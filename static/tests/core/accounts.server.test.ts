@@ -3,11 +3,11 @@
 import { beforeAll, beforeEach, describe, expect, inject, it } from "vitest"
 import { Unanswered } from "../../src/core/failure.ts"
 import { changeSettings } from "../../src/core/settings.ts"
-import { MemoryStore } from "../../src/core/store.ts"
 import type { Channel } from "../../src/core/surroundings.ts"
 import { Server } from "../../src/core/transport.ts"
 import { random } from "../../src/crypto/bytes.ts"
 import { cookieFetch, Device, PASSWORD } from "./device.ts"
+import { MemoryStore } from "./memory.ts"
 
 const url = inject("url")
 const folder = inject("folder")

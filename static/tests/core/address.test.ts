@@ -2,10 +2,10 @@
 /** Under test: whose word the account's address is. */
 import { beforeEach, describe, expect, it } from "vitest"
 import { keepAddress, normalised } from "../../src/core/address.ts"
-import { MemoryStore } from "../../src/core/store.ts"
 import { random } from "../../src/crypto/bytes.ts"
 import { Amk, Keyring } from "../../src/crypto/keys.ts"
 import { sodiumReady } from "../../src/crypto/sodium.ts"
+import { MemoryStore } from "./memory.ts"
 
 describe("an address", () => {
     let store: MemoryStore

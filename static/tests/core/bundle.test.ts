@@ -4,7 +4,6 @@ import { beforeAll, describe, expect, it, vi } from "vitest"
 import { Accounts } from "../../src/core/account.ts"
 import type { Bundle } from "../../src/core/bundle.ts"
 import { bundleIn, openBundle, readBundle } from "../../src/core/bundle.ts"
-import { MemoryStore } from "../../src/core/store.ts"
 import type { Response } from "../../src/core/transport.ts"
 import { Server } from "../../src/core/transport.ts"
 import type { Bytes } from "../../src/crypto/bytes.ts"
@@ -14,6 +13,7 @@ import { decode, encode } from "../../src/crypto/cbor.ts"
 import { Amk, Auk, deriveAuk, Keyring } from "../../src/crypto/keys.ts"
 import { sodiumReady } from "../../src/crypto/sodium.ts"
 import { openAmk, sealAmk, sealKeyring } from "../../src/crypto/wraps.ts"
+import { MemoryStore } from "./memory.ts"
 
 const { exported, serverKey } = vi.hoisted(() => ({
     exported: new Uint8Array(64).fill(7),

@@ -2,12 +2,12 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { systemClock } from "../../src/core/clock.ts"
 import { CoffretCore } from "../../src/core/core.ts"
-import { MemoryStore } from "../../src/core/store.ts"
 import type { Surroundings } from "../../src/core/surroundings.ts"
 import type { Method, Response, Transport } from "../../src/core/transport.ts"
 import { HttpTransport } from "../../src/core/transport.ts"
 import { keyOf, RowIndex } from "../../src/state/rows.ts"
 import type { Event, Kit, Row, Snapshot } from "../../src/worker/api.ts"
+import { MemoryStore } from "./memory.ts"
 
 export const PASSWORD = "correct horse battery staple 42"
 

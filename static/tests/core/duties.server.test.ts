@@ -4,12 +4,12 @@ import { beforeAll, describe, expect, inject, it } from "vitest"
 import type { Clock } from "../../src/core/clock.ts"
 import { systemClock } from "../../src/core/clock.ts"
 import { Unanswered } from "../../src/core/failure.ts"
-import { MemoryStore } from "../../src/core/store.ts"
 import { decodeSequence } from "../../src/core/transport.ts"
 import { hex, random, utf8 } from "../../src/crypto/bytes.ts"
 import { Keyring } from "../../src/crypto/keys.ts"
 import type { Details, Draft, Overview } from "../../src/worker/api.ts"
 import { cookieFetch, Device, PASSWORD } from "./device.ts"
+import { MemoryStore } from "./memory.ts"
 
 const url = inject("url")
 const folder = inject("folder")

@@ -4,11 +4,11 @@ import { beforeEach, describe, expect, it } from "vitest"
 import type { Clock } from "../../src/core/clock.ts"
 import { blobAt, DAY, Kept } from "../../src/core/kept.ts"
 import { Shelf } from "../../src/core/shelf.ts"
-import { MemoryStore } from "../../src/core/store.ts"
 import { hex, random, utf8 } from "../../src/crypto/bytes.ts"
 import { encode } from "../../src/crypto/cbor.ts"
 import { Amk, Keyring } from "../../src/crypto/keys.ts"
 import { sha256, sodiumReady } from "../../src/crypto/sodium.ts"
+import { MemoryStore } from "./memory.ts"
 
 describe("what is kept", () => {
     let now: number

@@ -1,11 +1,12 @@
 // @vitest-environment node
 /** Under test: after the lock nothing is sent and nothing is kept, whatever was under way. */
 import { describe, expect, it } from "vitest"
-import { MemoryStore, whileOpen } from "../../src/core/store.ts"
+import { whileOpen } from "../../src/core/store.ts"
 import type { Transport } from "../../src/core/transport.ts"
 import { Server } from "../../src/core/transport.ts"
 import { random } from "../../src/crypto/bytes.ts"
 import { encode } from "../../src/crypto/cbor.ts"
+import { MemoryStore } from "./memory.ts"
 
 describe("once an account is locked", () => {
     it("its requests are not sent, others are, with the token that both share", async () => {

@@ -9,7 +9,6 @@ import type { Mark, Outcome, Shipment } from "../../src/core/outbox.ts"
 import { Outbox } from "../../src/core/outbox.ts"
 import { Shelf } from "../../src/core/shelf.ts"
 import type { Standing } from "../../src/core/standing.ts"
-import { MemoryStore } from "../../src/core/store.ts"
 import type { Response, Transport } from "../../src/core/transport.ts"
 import { Server } from "../../src/core/transport.ts"
 import { hex, random, utf8 } from "../../src/crypto/bytes.ts"
@@ -18,6 +17,7 @@ import { Waiting } from "../../src/crypto/errors.ts"
 import { Amk, Keyring } from "../../src/crypto/keys.ts"
 import { sodiumReady } from "../../src/crypto/sodium.ts"
 import type { Draft } from "../../src/worker/api.ts"
+import { MemoryStore } from "./memory.ts"
 
 const CHAIN = "ab".repeat(16)
 type Step = "lost" | "stored" | { status: number; problem: Record<string, unknown> }

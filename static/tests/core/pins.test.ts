@@ -5,7 +5,6 @@ import { Hashes } from "../../src/chain/columns.ts"
 import { decodePins, encodePins } from "../../src/chain/pins.ts"
 import type { Me } from "../../src/core/account.ts"
 import { PinBook } from "../../src/core/pins.ts"
-import { MemoryStore } from "../../src/core/store.ts"
 import type { Method, Response, Transport } from "../../src/core/transport.ts"
 import { Server } from "../../src/core/transport.ts"
 import type { Bytes } from "../../src/crypto/bytes.ts"
@@ -14,6 +13,7 @@ import { decode, encode } from "../../src/crypto/cbor.ts"
 import { Amk, Keyring } from "../../src/crypto/keys.ts"
 import { open, seal } from "../../src/crypto/seal.ts"
 import { sodiumReady } from "../../src/crypto/sodium.ts"
+import { MemoryStore } from "./memory.ts"
 
 const team = random(16)
 const hashes = Array.from({ length: 5 }, () => random(32))

@@ -4,9 +4,9 @@
  */
 import { execFileSync } from "node:child_process"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { MemoryStore } from "../../src/core/store.ts"
 import type { Details, Overview } from "../../src/worker/api.ts"
 import { cookieFetch, Device, PASSWORD } from "./device.ts"
+import { MemoryStore } from "./memory.ts"
 import { PYTHON, ROOT, type Serving, serve } from "./server.ts"
 
 const note = (title: string): Overview => ({ type: "note", title, tags: [], trash: null })

@@ -13,7 +13,6 @@ import {
     settingsOf,
 } from "../../src/core/settings.ts"
 import { Shelf } from "../../src/core/shelf.ts"
-import { MemoryStore } from "../../src/core/store.ts"
 import type { Method, Response, Transport } from "../../src/core/transport.ts"
 import { Server } from "../../src/core/transport.ts"
 import { View } from "../../src/core/view.ts"
@@ -23,6 +22,7 @@ import { decode, encode } from "../../src/crypto/cbor.ts"
 import { Amk, Keyring } from "../../src/crypto/keys.ts"
 import { sodiumReady } from "../../src/crypto/sodium.ts"
 import type { Refusal, Snapshot } from "../../src/worker/api.ts"
+import { MemoryStore } from "./memory.ts"
 
 interface Stored {
     readonly counter: number

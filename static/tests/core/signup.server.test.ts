@@ -1,8 +1,8 @@
 /** Under test: a sign-up whose code is wrong, or whose answers are lost, leads on, and the kit is shown whatever was lost. */
 import { beforeEach, describe, expect, inject, it } from "vitest"
 import { Unanswered } from "../../src/core/failure.ts"
-import { MemoryStore } from "../../src/core/store.ts"
 import { cookieFetch, Device, PASSWORD } from "./device.ts"
+import { MemoryStore } from "./memory.ts"
 
 const url = inject("url")
 const folder = inject("folder")

@@ -1,9 +1,9 @@
 /** Under test: what somebody finds who takes a locked browser: its store, and its session at the server. */
 import { beforeAll, describe, expect, inject, it } from "vitest"
-import { MemoryStore } from "../../src/core/store.ts"
 import { hex, random, utf8 } from "../../src/crypto/bytes.ts"
 import type { Details, Overview } from "../../src/worker/api.ts"
 import { cookieFetch, Device, PASSWORD } from "./device.ts"
+import { MemoryStore } from "./memory.ts"
 
 const url = inject("url")
 const folder = inject("folder")

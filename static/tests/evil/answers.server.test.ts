@@ -4,12 +4,12 @@
  */
 import { encode as encodeCbor } from "cborg"
 import { beforeAll, describe, expect, inject, it } from "vitest"
-import { MemoryStore } from "../../src/core/store.ts"
 import type { Response, Transport } from "../../src/core/transport.ts"
 import type { Bytes } from "../../src/crypto/bytes.ts"
 import { hex, random, utf8 } from "../../src/crypto/bytes.ts"
 import { decode } from "../../src/crypto/cbor.ts"
 import { cookieFetch, Device } from "../core/device.ts"
+import { MemoryStore } from "../core/memory.ts"
 import type { Account } from "./twin.ts"
 import { note, Twin, text } from "./twin.ts"
 

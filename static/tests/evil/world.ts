@@ -3,7 +3,6 @@
  * Built once for all cases; a case leaves it as it was, but for items that were added.
  */
 
-import { MemoryStore } from "../../src/core/store.ts"
 import { commitTo, sendTeamLink } from "../../src/core/teamlink.ts"
 import type { Bytes } from "../../src/crypto/bytes.ts"
 import { hex, random, unhex } from "../../src/crypto/bytes.ts"
@@ -11,6 +10,7 @@ import { Dek, inviteKey } from "../../src/crypto/keys.ts"
 import { inviteFragment, parseInviteFragment } from "../../src/crypto/links.ts"
 import type { Right, Role } from "../../src/worker/api.ts"
 import { cookieFetch, Device } from "../core/device.ts"
+import { MemoryStore } from "../core/memory.ts"
 import type { Said } from "./lying.ts"
 import type { Account } from "./twin.ts"
 import { note, Twin, text } from "./twin.ts"

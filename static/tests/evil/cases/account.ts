@@ -1,7 +1,6 @@
 /** R3, R4, R10, R17, R18, R21, R22, F6, F20: signing in, and the key material that comes with it. Real sign-ins. */
 import { expect } from "vitest"
 import { bundleIn } from "../../../src/core/bundle.ts"
-import { MemoryStore } from "../../../src/core/store.ts"
 import type { Response } from "../../../src/core/transport.ts"
 import { decodeSequence, HttpTransport, Server } from "../../../src/core/transport.ts"
 import type { Bytes } from "../../../src/crypto/bytes.ts"
@@ -10,6 +9,7 @@ import { Amk, Auk, Dek, deriveAuk, deriveKit, inviteKey, Keyring, KitKey } from 
 import { boxSeal } from "../../../src/crypto/sodium.ts"
 import { openKeyring } from "../../../src/crypto/wraps.ts"
 import { Device, PASSWORD } from "../../core/device.ts"
+import { MemoryStore } from "../../core/memory.ts"
 import { lie } from "../declare.ts"
 import type { LINES, Line } from "../lines.ts"
 import type { Said } from "../lying.ts"
