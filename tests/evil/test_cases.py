@@ -2,7 +2,8 @@
 
 Cases are named after their lines. Where a colleague helps the server, the colleague's keys are
 real. What only a later feature can do (recovery by peers, a custodian) is shown by links that this
-version refuses; what is the server's own affair (F14), by the answers that it would give.
+version refuses, and by the doors through which the same could come about now; what is the server's
+own affair (F14), by the answers that it would give.
 """
 
 import base64
@@ -14,8 +15,9 @@ from tests.evil import test_account, test_items, test_keys, test_t, test_teams, 
 from tests.evil.leaks import leaked, written
 from tests.evil.scene import Scene
 
-# Every line that is about this product as it is. R24, releases that can be checked, is to come; the
-# numbers of F that are missing were settled in the design.
+# Every line that is about this product as it is. R24, releases that can be checked, is to come: the
+# server delivers whatever would check them now. The numbers of F that are missing were settled in
+# the design.
 R = range(1, 24)
 T = range(1, 18)
 F = (*range(1, 5), *range(6, 17), 19, 20, *range(24, 37))

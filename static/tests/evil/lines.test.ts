@@ -33,6 +33,11 @@ describe("the lines of the requirements", () => {
             expect(Object.keys(cases).length, line).toBeGreaterThan(0)
     })
 
+    it("are owned up to where they have none", () => {
+        const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8")
+        for (const [line, { said }] of Object.entries(LATER)) expect(readme, line).toContain(said)
+    })
+
     it("have each case declared as a test of theirs, once", () => {
         everyCase({} as World)
         const listed = Object.entries(LINES).flatMap(([line, cases]) =>
