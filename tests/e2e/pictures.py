@@ -1,4 +1,4 @@
-"""Pictures of every screen, on a Core in memory: light, dark and on a phone.
+"""Pictures of every screen, on a Core in memory: light, dark, on a tablet and on a phone.
 
 `python -m tests.e2e.pictures FOLDER [NAME ...]` builds the client's harness, serves it under the
 policy of the product, writes the pictures and prints what went wrong: errors of the page, refusals
@@ -28,7 +28,7 @@ POLICY = (
     "require-trusted-types-for 'script'; trusted-types svelte-trusted-html coffret-worker"
 )
 TYPES = {".js": "text/javascript", ".css": "text/css"}
-VIEWS = {"light": (1280, 860), "dark": (1280, 860), "phone": (360, 780)}
+VIEWS = {"light": (1280, 860), "dark": (1280, 860), "tablet": (660, 900), "phone": (360, 780)}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -94,6 +94,10 @@ TOO_LOW = """(targets) => [...document.querySelectorAll(targets)].flatMap((each)
     return [`${Math.round(height)} px: ${each.ariaLabel ?? each.textContent.trim()}`]
 })"""
 
+# Of the page and of its pane, which scrolls by itself.
+TOO_WIDE = """() => Math.max(...[document.documentElement, document.querySelector("#main")].map(
+    (each) => each.scrollWidth - each.clientWidth))"""
+
 
 def too_low(page: Page) -> list[str]:
     """Return the targets that are lower than a finger needs, 44 px."""
@@ -123,9 +127,7 @@ def take(browser: Browser, origin: str, shot: Shot, view: str, folder: Path) -> 
             shot.act(page)
         page.wait_for_timeout(150)
         problems += findings(page)
-        wide = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
+        wide = page.evaluate(TOO_WIDE)
         if view == "phone":
             problems += too_low(page)
         if wide > 0:
