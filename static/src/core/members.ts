@@ -1,6 +1,8 @@
 /** Teams, vaults, roles and rights: the team links that a person asks for. */
 import type { Invite } from "../chain/team.ts"
 import { restoreTeam, serialiseTeam, stepParsed } from "../chain/team.ts"
+import type { Profile } from "../crypto/bodies.ts"
+import type { Bytes } from "../crypto/bytes.ts"
 import { hex, random, unhex } from "../crypto/bytes.ts"
 import { makeGrant } from "../crypto/grants.ts"
 import { Dek, dekCommit, SUITE, teamId } from "../crypto/keys.ts"
@@ -46,29 +48,8 @@ function founding(context: Context, kind: "team" | "personal", name: string, fou
     const called = commitTo("team", name)
     const own = commitTo("name", founder)
     const email = commitTo("email", me.email)
-    const member = random(16)
-    const link = signLink<"genesis">(me.keyring, {
-        actor: member,
-        at: context.clock.now(),
-        body: {
-            founder: {
-                account: me.account,
-                box: me.keyring.box.public,
-                identity: me.keyring.identity.public,
-                member,
-                profile: { email: email.commitment, name: own.commitment },
-                suite: SUITE,
-            },
-            kind,
-            name: called.commitment,
-            nonce: random(32),
-        },
-        chain: new Uint8Array(16),
-        prev: new Uint8Array(32),
-        seen: null,
-        seq: 0,
-        type: "genesis",
-    })
+    const profile = { email: email.commitment, name: own.commitment }
+    const link = genesis(context, { kind, name: called.commitment, profile })
     const id = hex(teamId(link.link))
     const openings = [own.opening, email.opening, called.opening]
     const body = { link: link.signed, openings: openings.map(openingValue) }
@@ -85,6 +66,28 @@ function founding(context: Context, kind: "team" | "personal", name: string, fou
         ...{ draft: null, typed: [], take },
     }
     return { id, shipment }
+}
+
+function genesis(
+    { me, clock }: Context,
+    { kind, name, profile }: { kind: "team" | "personal"; name: Bytes; profile: Profile },
+) {
+    const { account, keyring } = me
+    const member = random(16)
+    const founder = {
+        ...{ account, box: keyring.box.public, identity: keyring.identity.public },
+        ...{ member, profile, suite: SUITE },
+    }
+    return signLink<"genesis">(keyring, {
+        actor: member,
+        at: clock.now(),
+        body: { founder, kind, name, nonce: random(32) },
+        chain: new Uint8Array(16),
+        prev: new Uint8Array(32),
+        seen: null,
+        seq: 0,
+        type: "genesis",
+    })
 }
 
 /** Create a vault: its link, my own grant and the item that names it, in one request. @throws as {@link definite}. */

@@ -1,7 +1,6 @@
 /** Under test: what the client refuses when the server lies. The answers are the real server's, bent on their way. */
 import { encode as encodeCbor } from "cborg"
 import { beforeAll, beforeEach, describe, expect, inject, it } from "vitest"
-import { Unanswered } from "../../src/core/failure.ts"
 import type { Response } from "../../src/core/transport.ts"
 import { decodeSequence } from "../../src/core/transport.ts"
 import { hex, random, unhex } from "../../src/crypto/bytes.ts"
@@ -403,42 +402,6 @@ describe("against a server that lies", { timeout: 60_000 }, () => {
         await expect(fresh.core.signIn(ANA, PASSWORD)).rejects.toMatchObject({ refusal })
         expect(fresh.transport.sent.at(-1)?.path).toBe("login/finish")
         expect(fresh.snapshot.phase).toBe("anonymous")
-    })
-
-    it("keeps a write whose answer was lost, sends the same bytes again, and writes once", async () => {
-        let lost = 0
-        ana.transport.bend = async (_method, path, send) => {
-            const response = await send()
-            if (!path.endsWith("/changes") || lost > 0) return response
-            lost++
-            throw new Unanswered()
-        }
-        const saved = await ana.core.saveItem(vault, null, 0, note("lost"), body("lost"))
-        expect(saved.result).toBe("pending")
-        expect(ana.snapshot.pending).toBe(1)
-        await ana.core.syncNow()
-        expect([ana.snapshot.pending, ana.notices.includes("sent")]).toEqual([0, true])
-        expect(await ana.core.history(vault, saved.item)).toHaveLength(1)
-        ana.transport.bend = null
-    })
-
-    it("sends the same bytes again if they never arrived, also after a reload", async () => {
-        fresh = new Device(url, folder)
-        await fresh.signIn(ANA)
-        fresh.transport.bend = async (_method, path, send) => {
-            if (path.endsWith("/changes")) throw new Unanswered()
-            return send()
-        }
-        const saved = await fresh.core.saveItem(vault, null, 0, note("offline"), body("offline"))
-        expect(saved.result).toBe("pending")
-        const again = new Device(url, folder, fresh.store)
-        await again.signIn(ANA)
-        expect(again.snapshot.pending).toBe(0)
-        expect(again.rows.get(saved.item)?.overview.title).toBe("offline")
-        const bodies = [fresh, again].map(
-            ({ transport }) => transport.sent.find(({ path }) => path.endsWith("/changes"))?.body,
-        )
-        expect(hex(bodies[0] as Uint8Array)).toBe(hex(bodies[1] as Uint8Array))
     })
 
     it("a removed member's keys open nothing that is written afterwards", async () => {

@@ -1,12 +1,16 @@
-/** Under test: what a person asked of a team, where the server does it and its answer is lost: once, and said as pending. */
+/** Under test: what a person asked of a team or wrote, where the answer is lost: it is done once, and said as pending. */
 import { beforeAll, describe, expect, inject, it } from "vitest"
 import { Unanswered } from "../../src/core/failure.ts"
+import { hex } from "../../src/crypto/bytes.ts"
+import type { Details, Overview } from "../../src/worker/api.ts"
 import { Device } from "./device.ts"
 
 const url = inject("url")
 const folder = inject("folder")
 const tag = Date.now().toString(36)
 const mail = (name: string) => `${name}-unanswered-${tag}@example.test`
+const note = (title: string): Overview => ({ type: "note", title, tags: [], trash: null })
+const body = (text: string): Details => ({ fields: [], note: text })
 
 describe("an answer that is lost", { timeout: 60_000, sequential: true }, () => {
     const ana = new Device(url, folder)
@@ -54,6 +58,32 @@ describe("an answer that is lost", { timeout: 60_000, sequential: true }, () => 
         await waits(() => ana.core.createVault(team, "Servers"))
         expect(ana.team().vaults.map(({ name, state }) => [name, state])).toEqual([["Servers", "ready"]])
         vault = ana.team().vaults[0]?.id as string
+    })
+
+    it("writes an item once: the same bytes are sent again", async () => {
+        lose(/\/changes$/)
+        const saved = await ana.core.saveItem(vault, null, 0, note("lost"), body("lost"))
+        expect([saved.result, ana.snapshot.pending]).toEqual(["pending", 1])
+        await ana.core.syncNow()
+        expect([ana.snapshot.pending, ana.notices.at(-1)]).toEqual([0, "sent"])
+        expect(await ana.core.history(vault, saved.item)).toHaveLength(1)
+    })
+
+    it("sends an item's same bytes again if they never arrived, also after a reload", async () => {
+        const first = await new Device(url, folder).signIn(mail("ana"))
+        first.transport.bend = async (_method, path, send) => {
+            if (path.endsWith("/changes")) throw new Unanswered()
+            return send()
+        }
+        const saved = await first.core.saveItem(vault, null, 0, note("offline"), body("offline"))
+        expect(saved.result).toBe("pending")
+        const again = await new Device(url, folder, first.store).signIn(mail("ana"))
+        expect(again.snapshot.pending).toBe(0)
+        expect(again.rows.get(saved.item)?.overview.title).toBe("offline")
+        const [lost, sent] = [first, again].map(
+            ({ transport }) => transport.sent.find(({ path }) => path.endsWith("/changes"))?.body,
+        )
+        expect(hex(lost as Uint8Array)).toBe(hex(sent as Uint8Array))
     })
 
     it("leaves the link of an invitation with whoever asked for it", async () => {
