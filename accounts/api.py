@@ -44,21 +44,12 @@ class AccountView(Endpoint):
 
     def signed_in(self, user: User | None) -> Response:
         """Answer a sign-in: the bundle, or which stage asks for more."""
+        csrf = get_token(self.http())
         if user is None:
-            return Response(
-                {
-                    "state": "pending",
-                    "stage": login.pending_stage(self.http()),
-                    "csrf": get_token(self.http()),
-                }
-            )
-        response = Response(
-            {
-                "state": "signed_in",
-                "csrf": get_token(self.http()),
-                "bundle": keyring.bundle_of(user),
-            }
-        )
+            stage = login.pending_stage(self.http())
+            return Response({"state": "pending", "stage": stage, "csrf": csrf})
+        bundle = keyring.bundle_of(user)
+        response = Response({"state": "signed_in", "csrf": csrf, "bundle": bundle})
         remember_device(self.http(), response, user.id)
         return response
 

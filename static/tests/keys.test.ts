@@ -31,19 +31,9 @@ import {
 } from "../src/crypto/sodium"
 import { openAmk, openKeyring, openOldDek, sealAmk, sealKeyring, sealOldDek } from "../src/crypto/wraps"
 import { everyByte } from "./evil/bending.ts"
+import { id, place } from "./place"
 
 beforeAll(sodiumReady)
-
-const id = (byte: number) => new Uint8Array(16).fill(byte)
-const place = {
-    author: id(1),
-    epoch: 1,
-    item: id(2),
-    part: "overview",
-    revision: 1,
-    team: id(3),
-    vault: id(4),
-} as const
 
 describe("public keys", () => {
     const low = [

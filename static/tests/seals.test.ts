@@ -9,19 +9,9 @@ import { openPart, pad, padme, partCommitment, revisionHash, sealPart, unpad } f
 import { open, openBatch, SEAL_OVERHEAD, seal } from "../src/crypto/seal"
 import { sodiumReady } from "../src/crypto/sodium"
 import { everyByte } from "./evil/bending.ts"
+import { id, place } from "./place"
 
 beforeAll(sodiumReady)
-
-const id = (byte: number) => new Uint8Array(16).fill(byte)
-const place = {
-    author: id(1),
-    epoch: 1,
-    item: id(2),
-    part: "overview",
-    revision: 1,
-    team: id(3),
-    vault: id(4),
-} as const
 
 describe("a seal", () => {
     const context = { account: id(1), counter: 7 }
