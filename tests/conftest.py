@@ -15,6 +15,8 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from playwright.sync_api import Browser, Page
 
 from accounts import limits
@@ -27,6 +29,17 @@ from tests.browser import launch, watch
 from tests.server import serve
 
 pytest_plugins = ["tests.people", "tests.world"]
+
+# The same examples in every run, however slow the machine is. `tests/mutants` has its own profile.
+examples.register_profile(
+    "suite",
+    database=None,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+if examples.get_current_profile_name() == "default":
+    examples.load_profile("suite")
 
 LONG = 1  # seconds: a run of less needs no account of them
 BEGIN = 1_800_000_000_000_000  # µs since 1970: when the clock that stands still does so

@@ -179,11 +179,12 @@ export class Device {
     }
 }
 
-/** A browser whose clock can be put forward; its timers never run by themselves. */
+/** A browser whose clock goes when it is put forward, and only then; its timers never run by themselves. */
 export function deviceAhead(url: string, folder: string): { ahead: { ms: number }; device: Device } {
     const ahead = { ms: 0 }
+    const begun = Date.now()
     const clock = {
-        now: () => Date.now() + ahead.ms,
+        now: () => begun + ahead.ms,
         after: (ms: number, run: () => void) => (ms >= 1_000 ? () => undefined : systemClock.after(ms, run)),
     }
     return { ahead, device: new Device(url, folder, new MemoryStore(), cookieFetch(), { clock }) }

@@ -189,10 +189,14 @@ async function bundleOf(server: Server, me: Me): Promise<Bundle> {
     return { account: me.account, email: me.email, pins: served, settings: null } as unknown as Bundle
 }
 
-/** Long timers never run: a test looks when it wants to. The short ones of a retry do. */
+/**
+ * Time stands still in it, so that no client does by itself what it would do after a while. Long timers never run: a test
+ * looks when it wants to. The short ones of a retry do.
+ */
 function clockOf(skew: number) {
+    const begun = systemClock.now()
     return {
-        now: () => systemClock.now() + skew,
+        now: () => begun + skew,
         after: (ms: number, run: () => void) => (ms >= 1_000 ? () => undefined : systemClock.after(ms, run)),
     }
 }
