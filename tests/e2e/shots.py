@@ -134,6 +134,13 @@ def invited(page: Page) -> None:
     press("Make the link")(page)
 
 
+def copied(page: Page) -> None:
+    """Copy the link: what is said of it lies above the dialog."""
+    invited(page)
+    press("Copy link")(page)
+    page.get_by_text("Link copied.").wait_for()
+
+
 def invite_by_mail(page: Page) -> None:
     """Choose the weaker way."""
     invite(page)
@@ -296,6 +303,7 @@ SHOTS = (
     Shot("invited-mail", f"/teams/{TEAM}/members", "full", invited_by_mail),
     Shot("invite", f"/teams/{TEAM}/members", "full", invite),
     Shot("invited", f"/teams/{TEAM}/members", "full", invited),
+    Shot("invited-copied", f"/teams/{TEAM}/members", "full", copied),
     Shot("remove", f"/teams/{TEAM}/members", "full", press("Remove “Ben Okafor”")),
     Shot("access", f"/vaults/{FLEET}/access"),
     Shot("access-last", f"/vaults/{FLEET}/access", "last", take_away),
