@@ -153,6 +153,7 @@ def test_an_item_left_at_once_while_there_is_a_draft_throws_nothing(quay: Quay) 
 
 def test_a_private_window_says_what_it_cannot_know(quay: Quay) -> None:
     """It starts from the mirrored pins: all is there, and who changed something last."""
+    quay.ana.open_vault(VAULT)
     with quay.window(quay.ana) as private:
         expect(private.page.get_by_text(NEW)).to_be_visible(timeout=SLOW)
         private.open_vault(VAULT)
