@@ -39,14 +39,14 @@ for i, key in ipairs(KEYS) do
     local over = n - tonumber(ARGV[2 + i])
     if over >= 0 then
         local delay = math.min(most, 2 ^ math.min(over, 20))
-        local at = tonumber(redis.call('HGET', key, 'at') or '0')
+        local at = tonumber(redis.call('HGET', key, 'us') or '0')
         wait = math.max(wait, at + delay * 1000000 - now)
     end
 end
 if wait > 0 then return math.ceil(wait / 1000000) end
 for _, key in ipairs(KEYS) do
     redis.call('HINCRBY', key, 'n', 1)
-    redis.call('HSET', key, 'at', string.format('%.0f', now))
+    redis.call('HSET', key, 'us', string.format('%.0f', now))
     redis.call('EXPIRE', key, forget)
 end
 return 0

@@ -34,7 +34,7 @@ def age(seconds: int) -> None:
     """Let time pass for all buckets."""
     for key in valkey().keys("coffret:limit:*"):
         if valkey().type(key) == b"hash":
-            valkey().hincrby(key, "at", -seconds * SECOND)
+            valkey().hincrby(key, "us", -seconds * SECOND)
 
 
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
@@ -59,7 +59,7 @@ def test_the_wait_doubles_and_is_capped() -> None:
         with pytest.raises(RateLimited) as refused:
             count_try([bucket])
         waits.append(refused.value.extra["retry_after"])
-        valkey().hincrby(bucket.key, "at", -900 * SECOND)
+        valkey().hincrby(bucket.key, "us", -900 * SECOND)
         count_try([bucket])
 
     assert waits[:4] == [1, 2, 4, 8]

@@ -2,8 +2,9 @@
 
 Not by bytes, queries, calls to KMS, or time. Time is judged as somebody outside would: the best
 threshold on the duration of a try. 0.5 is a coin; with 1,000 tries of each kind the area under the
-curve of two equal distributions lies within 0.45 to 0.55 in all but 1 of 10,000 runs. Such a run is
-made once more: a difference is there both times.
+curve of two equal distributions lies within 0.45 to 0.55 in all but 1 of 10,000 runs. Where it does
+not, by chance or for what else the machine does, as many tries more are judged together with them:
+a difference stays.
 """
 
 import bisect
@@ -32,7 +33,6 @@ from tests.people import PASSWORD, Person
 
 KNOWN, UNKNOWN = "ana@example.com", "eva@example.com"
 TRIES = 1000
-ROUNDS = 2
 
 Attempt = Callable[[str], list[Answer]]
 
@@ -146,8 +146,12 @@ def area(first: list[float], second: list[float]) -> float:
 
 
 def alike(attempt: Attempt) -> bool:
-    """Judge a thousand tries of each kind."""
-    return 0.45 < area(*durations(attempt, TRIES)) < 0.55
+    """Judge a thousand tries of each kind, and if they look different two thousand."""
+    known, unknown = durations(attempt, TRIES)
+    if not 0.45 < area(known, unknown) < 0.55:
+        more_known, more_unknown = durations(attempt, TRIES)
+        known, unknown = known + more_known, unknown + more_unknown
+    return 0.45 < area(known, unknown) < 0.55
 
 
 @pytest.fixture
@@ -172,12 +176,12 @@ def test_the_judge_sees_a_difference() -> None:
 
 @pytest.mark.usefixtures("_quiet")
 def test_a_guess_takes_the_same_time(guess: Attempt) -> None:
-    assert any(alike(guess) for _ in range(ROUNDS))
+    assert alike(guess)
 
 
 @pytest.mark.usefixtures("_quiet")
 def test_a_sign_up_takes_the_same_time(signup: Attempt) -> None:
-    assert any(alike(signup) for _ in range(ROUNDS))
+    assert alike(signup)
 
 
 def test_repeated_answers_are_alike(ana: Person, browser_api: Callable[[], DjangoApi]) -> None:

@@ -188,6 +188,36 @@ def test_a_write_is_one_statement_with_its_event(world: World, vault: bytes) -> 
     assert "audit_append(" in writes[0]
 
 
+_TOLD = """
+    CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE NOTICE '% %', TG_OP, TG_TABLE_NAME;
+        RETURN coalesce(NEW, OLD);
+    END $$;
+    CREATE TRIGGER told BEFORE INSERT ON vaults_vaultlink FOR EACH ROW EXECUTE FUNCTION told();
+    CREATE TRIGGER told BEFORE INSERT OR DELETE ON vaults_revision
+        FOR EACH ROW EXECUTE FUNCTION told();
+    CREATE TRIGGER told BEFORE INSERT ON audit_auditevent FOR EACH ROW EXECUTE FUNCTION told();
+"""
+
+
+def test_all_is_written_before_the_head_of_the_log_is_locked(world: World, vault: bytes) -> None:
+    gone, kept = world.item(), world.item()
+    for revision in (1, 2):
+        world.write(world.founder, vault, {gone: revision, kept: revision})
+    body = world.change_body(world.founder, vault, {gone: None, kept: 3})
+    told: list[str] = []
+    with connection.cursor() as cursor:
+        cursor.execute(_TOLD)
+    connection.connection.add_notice_handler(lambda notice: told.append(notice.message_primary))
+
+    assert world.send_change(world.founder, vault, body).status_code == 201
+
+    changed = ["DELETE vaults_revision", "INSERT vaults_revision", "INSERT vaults_vaultlink"]
+    assert sorted(told[:-1]) == changed
+    assert told[-1] == "INSERT audit_auditevent"
+
+
 def test_a_thousand_entries_are_as_many_statements_as_one(world: World, vault: bytes) -> None:
     with CaptureQueriesContext(connection) as one:
         world.write(world.founder, vault, {world.item(): 1})

@@ -4,6 +4,8 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.kek import open_kek
@@ -150,6 +152,14 @@ def test_the_same_twice_in_one_request_is_no_request(world: World, vault: bytes)
     assert not OldDek.objects.exists()
     # What stores nothing makes nobody's client fetch the team anew.
     assert Team.objects.get(pk=world.id).stir == stir
+
+
+def test_a_hold_locks_the_team_before_its_vaults_as_grants_do(world: World, vault: bytes) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        world.post(world.founder, "hold", {"vaults": [vault]})
+    statements = [query["sql"] for query in captured.captured_queries]
+    locks = [sql.split(" FROM ")[1].split()[0] for sql in statements if "FOR UPDATE" in sql]
+    assert locks == ["accounts_team", "vaults_vault"]
 
 
 def test_a_held_vault_takes_no_write_but_the_holders(world: World, vault: bytes) -> None:

@@ -3,10 +3,13 @@
 from django.db import migrations
 
 FORWARD = """
-CREATE FUNCTION vaults_stored(stored bigint, asked integer) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION vaults_stored(items bigint, asked integer, rest bigint) RETURNS void
+LANGUAGE plpgsql AS $$
 BEGIN
-    IF stored <> asked THEN
-        RAISE unique_violation USING MESSAGE = 'an item of this id is another vault''s';
+    -- `rest` is only counted: so it is written before the statement goes on.
+    IF items <> asked THEN
+        RAISE unique_violation USING
+            MESSAGE = 'an item of this id is another vault''s', CONSTRAINT = 'item_of_one_vault';
     END IF;
 END $$;
 """
@@ -16,5 +19,5 @@ class Migration(migrations.Migration):
     dependencies = [("vaults", "0002_links_stay")]
 
     operations = [
-        migrations.RunSQL(FORWARD, "DROP FUNCTION vaults_stored(bigint, integer);")
+        migrations.RunSQL(FORWARD, "DROP FUNCTION vaults_stored(bigint, integer, bigint);")
     ]

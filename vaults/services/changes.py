@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 from uuid import UUID
 
 from django.db import IntegrityError, connection
+from psycopg import Error as PsycopgError
 
 from accounts.access import TeamAccess
 from accounts.conflicts import (
@@ -130,6 +131,7 @@ _STORE: Final = """
     ), link AS (
         INSERT INTO vaults_vaultlink (vault_number, seq, signed)
         SELECT number, seq, %s FROM swapped
+        RETURNING seq
     ), entry AS (
         SELECT s.number, s.seq, %s AS epoch, %s AS author, e.*
         FROM swapped s, (VALUES {entries}) AS e(id, revision, overview, c_details, details)
@@ -139,6 +141,7 @@ _STORE: Final = """
         SELECT i.id, i.revision, i.epoch, i.author, i.c_details, i.overview, i.details
         FROM vaults_item i JOIN entry e ON e.id = i.id AND e.number = i.vault_number
         WHERE e.details IS NOT NULL
+        RETURNING revision
     ), stored AS (
         INSERT INTO vaults_item AS i
             (id, vault_number, revision, epoch, link_seq, author, c_details, overview, details)
@@ -151,8 +154,12 @@ _STORE: Final = """
         WHERE i.vault_number = EXCLUDED.vault_number
         RETURNING id
     ){purged}
-    SELECT vaults_stored((SELECT count(*) FROM stored), %s){recording} FROM swapped
+    SELECT vaults_stored({stored}, %s, {rest}){recording} FROM swapped
 """
+# How many items were written, and what else: counted first, so that it is all done before the
+# audit's head is locked, for which everybody who writes in the team waits.
+_STORED: Final = "(SELECT count(*) FROM stored)"
+_REST: Final = "(SELECT count(*) FROM link) + (SELECT count(*) FROM moved)"
 
 # The row of a purged item stays, so that none returns under its id.
 _PURGED: Final = """, purged AS (
@@ -163,7 +170,10 @@ _PURGED: Final = """, purged AS (
         RETURNING i.id
     ), erased AS (
         DELETE FROM vaults_revision r USING purged p WHERE r.item_id = p.id
+        RETURNING r.revision
     )"""
+_STORED_PURGED: Final = f"{_STORED} + (SELECT count(*) FROM purged)"  # noqa: S608 - constants
+_REST_ERASED: Final = f"{_REST} + (SELECT count(*) FROM erased)"  # noqa: S608
 
 
 _ENTRY: Final = "(%s::uuid, %s::int, %s::bytea, %s::bytea, %s::bytea)"
@@ -182,11 +192,14 @@ def _append(
         Taken: an item of this id is another vault's.
     """
     link = change.link
-    entries = _entries(change)
     seen = _seen(link).seq
+    entries = link.body["entries"]
+    purges = len(change.blobs) < len(entries)
     statement = _STORE.format(
-        entries=rows_of(_ENTRY, len(link.body["entries"])),
-        purged=_PURGED if len(change.blobs) < len(link.body["entries"]) else "",
+        entries=rows_of(_ENTRY, len(entries)),
+        purged=_PURGED if purges else "",
+        stored=_STORED_PURGED if purges else _STORED,
+        rest=_REST_ERASED if purges else _REST,
         recording=f", {RECORDING}" if event else "",
     )
     values = [
@@ -194,18 +207,26 @@ def _append(
         *(vault_id, link.seq - 1, link.prev, seen, seen, access.member_id),
         link.signed,
         *(link.body["epoch"], link.actor),
-        *entries,
-        len(change.blobs),
+        *_entries(change),
+        len(entries),
         *event,
     ]
     try:
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
             row = cursor.fetchone()
-    except IntegrityError:
+    except IntegrityError as error:
+        if not _is_elsewhere(error):
+            raise
         raise Taken from None
     if row is None:
         _explain(access, vault_id, link)
+
+
+def _is_elsewhere(error: IntegrityError) -> bool:
+    """Whether `vaults_stored` said so."""
+    cause = error.__cause__
+    return isinstance(cause, PsycopgError) and cause.diag.constraint_name == "item_of_one_vault"
 
 
 def _entries(change: Change) -> list[Any]:

@@ -15,7 +15,7 @@ from accounts.conflicts import LinkRefused, Taken, TooManyLinks
 from accounts.errors import AccessDenied, Invalid
 from accounts.limits import Bucket, count_try
 from accounts.services.log import member_record
-from accounts.services.team import Appended, link_record, team_commit
+from accounts.services.team import Appended, link_record, team_commit, team_lock
 from accounts.team_chain import TeamState
 from accounts.team_state import team_states
 from audit.events import Action
@@ -95,6 +95,8 @@ def vaults_hold(*, access: TeamAccess, vaults: Sequence[UUID]) -> int:
         raise TooManyLinks(retry_after=HOLD_QUOTA_SECONDS)
     until = timezone.now() + timedelta(seconds=HOLD_SECONDS)
     with unit_of_work():
+        # First, as everywhere: who stores grants holds the team, and wants the vaults at its end.
+        team_lock(access.team_id)
         heads = vault_heads_lock(access.team_id, wanted)
         if not access.administers:
             _check_free(heads.values(), key)
