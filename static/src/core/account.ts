@@ -10,7 +10,7 @@ import type { CodeStage } from "../worker/api.ts"
 import { keepAddress } from "./address.ts"
 import type { Bundle } from "./bundle.ts"
 import { bundleIn, openBundle, readBundle } from "./bundle.ts"
-import { CoreFailure, ensure } from "./failure.ts"
+import { CoreFailure, ensure, Unanswered } from "./failure.ts"
 import type { Begun, Finished } from "./opaque.ts"
 import { beginLogin, beginRegistration, finishLogin, finishRegistration } from "./opaque.ts"
 import type { Store } from "./store.ts"
@@ -59,6 +59,8 @@ export class Accounts {
     readonly #server: Server
     readonly #store: Store
     #awaiting: Awaiting | null = null
+    /** A new password was sent and not answered for. Over once one password opens the account. */
+    #isPasswordUnsure = false
 
     constructor(server: Server, store: Store) {
         this.#server = server
@@ -184,10 +186,47 @@ export class Accounts {
         return this.#open(done, bundleIn(answer), null)
     }
 
-    /** A new registration and a new wrap of the same AMK, in one request. */
+    get isPasswordUnsure(): boolean {
+        return this.#isPasswordUnsure
+    }
+
+    /**
+     * A new registration and a new wrap of the same AMK, in one request. If its answer is lost, the new password tells.
+     *
+     * @throws {CoreFailure} `password_unsure`, or `not_signed_in` while {@link isPasswordUnsure}: it may be changed.
+     */
     async changePassword(me: Me, current: string, next: string): Promise<void> {
-        const again = await this.unlock(current)
+        if (this.#isPasswordUnsure && (await this.#opensBy(me, next))) return
+        await this.#proveAgain(me, current)
+        try {
+            me.cred = await this.#replacePassword(me, next)
+        } catch (error) {
+            if (!this.#isPasswordUnsure || !(await this.#opensBy(me, next))) throw error
+        }
+    }
+
+    /** The present password, and whichever credential goes with it. */
+    async #proveAgain(me: Me, password: string): Promise<void> {
+        const again = await this.unlock(password)
         wipe(again.me)
+        me.cred = again.me.cred
+    }
+
+    /** @throws {CoreFailure} `password_unsure` if nobody says; `not_signed_in`. */
+    async #opensBy(me: Me, password: string): Promise<boolean> {
+        try {
+            await this.#proveAgain(me, password)
+            return true
+        } catch (error) {
+            const code = error instanceof CoreFailure ? error.code : ""
+            if (code === "login_failed") return false
+            if (code === "" || code === "not_signed_in") throw error
+            throw new CoreFailure("password_unsure")
+        }
+    }
+
+    /** Returns the new credential. */
+    async #replacePassword(me: Me, next: string): Promise<Bytes> {
         const begun = await beginRegistration(next)
         const answer = await this.#server.call("POST", "password/start", { request: begun.message })
         const cred = asBytes(answer["cred"], 16)
@@ -202,14 +241,18 @@ export class Accounts {
         const blob = await sealAmk(auk, { account: me.account, cred, id }, me.amk)
         auk.wipe()
         done.exportKey.fill(0)
-        await this.#server.call("POST", "password/finish", {
+        const request = {
             handle: asBytes(answer["handle"], 16),
             record: done.message,
             suite: SUITE,
             wrap: { id, wrap: "auk", cred, blob },
             old_cred: me.cred,
+        }
+        await this.#server.call("POST", "password/finish", request).catch((error: unknown) => {
+            this.#isPasswordUnsure = error instanceof Unanswered
+            throw error
         })
-        me.cred = cred
+        return cred
     }
 
     /** False if the session here is over already, or another account's, which goes on. */
@@ -271,6 +314,7 @@ export class Accounts {
             const me = { account, email: bundle.email, serverKey, amk, keyring, cred }
             await this.#keepAddress(me, typed !== null)
             await this.#store.put(SERVER_KEY, serverKey)
+            this.#isPasswordUnsure = false
             return { me, bundle }
         } finally {
             auk.wipe()

@@ -265,7 +265,7 @@ export class Entrance {
 
     async #ended(): Promise<void> {
         await this.#close(true)
-        this.#view.notice("session_ended")
+        this.#view.notice(this.#accounts.isPasswordUnsure ? "password_unsure" : "session_ended")
         this.#leave()
     }
 

@@ -30,7 +30,7 @@ export class RefusedThere extends Refused {
 /** What only this browser says, and of itself: from a server it would be words put into this browser's mouth. */
 export const OWN_CODES: ReadonlySet<string> = new Set([
     ...["offline", "pending", "under_way", "locked", "waiting", "frozen", "no_right", "no_key"],
-    ...["not_compared", "already_verified"],
+    ...["not_compared", "already_verified", "password_unsure"],
     ...["already_member", "invite_used", "invite_revoked", "invite_expired", "invite_dead"],
 ])
 

@@ -37,7 +37,7 @@ const EMPTY: Snapshot = {
 }
 
 /** Said on the page that follows, in place of a toast: it is the reason for that page. */
-const IN_PLACE = new Set(["auto_locked", "session_ended", "made_unheard"])
+const IN_PLACE = new Set(["auto_locked", "session_ended", "password_unsure", "made_unheard"])
 
 class Session {
     snapshot = $state.raw<Snapshot>(EMPTY)

@@ -3,7 +3,7 @@
  * into it. Cause first, then the next step.
  */
 import type { Failure } from "../worker/api.ts"
-import { WAITS } from "./notices.ts"
+import { UNSURE, WAITS } from "./notices.ts"
 
 export const ERRORS = {
     // The server's codes.
@@ -58,6 +58,7 @@ export const ERRORS = {
     // The client's own.
     offline: "No connection, so there was no answer. Try again when it is back.",
     pending: WAITS,
+    password_unsure: `There was no answer. ${UNSURE} Or press again when the connection is back: that settles it.`,
     under_way:
         "An earlier change of yours is still on its way: kept, sealed, on this device, and sent when the connection is back. Once that is done, do this again.",
     locked: "This browser is locked. Unlock it, then try again.",

@@ -1,8 +1,13 @@
+/** Where the answer to a change of password was lost. */
+export const UNSURE =
+    "It is not known whether your password was changed. Sign in with the new one; if it is refused, with the old one."
+
 /** Notices from the worker, by code; unknown ones are not shown. */
 
 export const NOTICES = {
     auto_locked: "Locked after a time without use. You are still signed in.",
     session_ended: "Your session has ended. Sign in again; your drafts are kept, sealed, on this device.",
+    password_unsure: `Your session has ended. ${UNSURE} Your drafts are kept, sealed, on this device.`,
     made_unheard:
         "Now sign in with the password you have just chosen. Should that not open an account, none was made, and its kit is worth nothing: make the account again.",
     joined: "You are in: the team has let you in.",

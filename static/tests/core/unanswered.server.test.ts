@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, inject, it } from "vitest"
 import { Unanswered } from "../../src/core/failure.ts"
 import { hex } from "../../src/crypto/bytes.ts"
 import type { Details, Overview } from "../../src/worker/api.ts"
-import { Device } from "./device.ts"
+import { cookieFetch, Device, PASSWORD } from "./device.ts"
+import { MemoryStore } from "./memory.ts"
 
 const url = inject("url")
 const folder = inject("folder")
@@ -131,5 +132,81 @@ describe("an answer that is lost", { timeout: 60_000, sequential: true }, () => 
         expect([open(), named("Ben")?.present]).toEqual([[], true])
         await waits(() => ana.core.removeMember(team, gone))
         expect(ana.team().members.find(({ id }) => id === gone)?.present).toBe(false)
+    })
+})
+
+describe("a change of password whose answer is lost", { timeout: 60_000, sequential: true }, () => {
+    const deaf = new Set<string>()
+    const cookies = cookieFetch((asked) => ![...deaf].some((path) => asked.endsWith(path)))
+    const ana = new Device(url, folder, new MemoryStore(), cookies)
+    const email = mail("anna")
+    let present = PASSWORD
+    let made = 1
+
+    /** Change it while its one request is lost, as it arrived or not; with `isCut` nothing after it is answered either. */
+    async function change(next: string, arrives: boolean, isCut = false): Promise<void> {
+        let isLost = false
+        ana.transport.bend = async (_method, path, send) => {
+            if (isLost && isCut) throw new Unanswered()
+            if (path !== "password/finish") return send()
+            isLost = true
+            if (arrives) await send()
+            throw new Unanswered()
+        }
+        try {
+            await ana.core.changePassword(present, next)
+        } finally {
+            ana.transport.bend = null
+        }
+    }
+
+    const another = () => `${PASSWORD} ${++made}`
+
+    beforeAll(async () => {
+        await ana.signUp(email, "Anna")
+        ana.notices.length = 0
+    }, 60_000)
+
+    it("is found done by the new password, and the next one goes on from there", async () => {
+        const [next, later] = [another(), another()]
+        await change(next, true)
+        await ana.core.changePassword(next, later)
+        present = later
+    })
+
+    it("is told as not done if it never arrived, and can be asked for again", async () => {
+        const next = another()
+        await expect(change(next, false)).rejects.toMatchObject({ code: "offline" })
+        await ana.core.changePassword(present, next)
+        present = next
+    })
+
+    it("is told as not known if nobody answers, and the same asked again settles it", async () => {
+        for (const arrives of [true, false]) {
+            const next = another()
+            await expect(change(next, arrives, true)).rejects.toMatchObject({ code: "password_unsure" })
+            expect([ana.snapshot.phase, ana.notices]).toEqual(["open", []])
+            await ana.core.changePassword(present, next)
+            present = next
+        }
+    })
+
+    it("is told as not known where the session went with the answer, whose cookie it carried", async () => {
+        const next = another()
+        deaf.add("password/finish")
+        await expect(change(next, true)).rejects.toMatchObject({ code: "not_signed_in" })
+        deaf.clear()
+        expect([ana.snapshot.phase, ana.notices]).toEqual(["anonymous", ["password_unsure"]])
+        await ana.signIn(email, next)
+        expect(ana.snapshot.phase).toBe("open")
+        present = next
+    })
+
+    it("is known by then: a session that ends later is told as that alone", async () => {
+        const elsewhere = new Device(url, folder, ana.store, cookies)
+        await elsewhere.core.start()
+        await elsewhere.core.signOut()
+        await expect(change(another(), true)).rejects.toMatchObject({ code: "not_signed_in" })
+        expect([ana.snapshot.phase, ana.notices.at(-1)]).toEqual(["anonymous", "session_ended"])
     })
 })

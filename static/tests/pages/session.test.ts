@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from "vitest"
 import { Action, session } from "../../src/state/session.svelte.ts"
 import { toasts } from "../../src/state/toasts.svelte.ts"
-import { WAITS } from "../../src/words/notices.ts"
+import { UNSURE, WAITS } from "../../src/words/notices.ts"
 import type { Refusal } from "../../src/worker/api.ts"
 import { bare } from "./scenes.ts"
 
@@ -58,4 +58,12 @@ test("what is kept, and sent by itself, is told as that, and not as failed", asy
         false,
         { code: "under_way" },
     ])
+})
+
+test("that a password may be changed stands on the page that asks for it, until that is answered", () => {
+    session.receive({ kind: "notice", code: "password_unsure" })
+    session.receive({ kind: "snapshot", snapshot: bare("anonymous") })
+    expect([session.lockNotice, toasts.current]).toEqual([expect.stringContaining(UNSURE), null])
+    session.receive({ kind: "snapshot", snapshot: bare("open") })
+    expect(session.lockNotice).toBeNull()
 })
