@@ -22,6 +22,7 @@ const refusal = (vault: string, item: string | null): Refusal => ({
 
 beforeEach(() => {
     session.refusal = null
+    toasts.close()
     const refusals = [refusal("v", "a"), refusal("v", "b"), refusal("w", "b"), refusal("w", null)]
     session.receive({ kind: "snapshot", snapshot: { ...bare("open"), refusals } })
 })
