@@ -1,6 +1,6 @@
 /** Joining without trusting the server (design 6): the link's fragment carries what the chain is held against. */
 import { inviteVerdict } from "../chain/invite.ts"
-import { type Invite, RANKS, stepParsed, type TeamState } from "../chain/team.ts"
+import { type Invite, type Member, RANKS, stepParsed, type TeamState } from "../chain/team.ts"
 import type { Bytes } from "../crypto/bytes.ts"
 import { compare, equal, hex, random, unhex } from "../crypto/bytes.ts"
 import { need, Refused } from "../crypto/errors.ts"
@@ -18,6 +18,7 @@ import { readOpenings } from "./records.ts"
 import { changeSettings, isInviterKnown } from "./settings.ts"
 import { commitTo, openingValue, sendTeamLink } from "./teamlink.ts"
 import type { Server } from "./transport.ts"
+import { goneSince } from "./waiting.ts"
 import type { Answer } from "./wire.ts"
 import { asBytes, asList, asText } from "./wire.ts"
 
@@ -159,6 +160,7 @@ export async function openInvite(
     const { team, invite: found, openings } = seen
     const state = standing(me, seen)
     const inviter = team.members.get(found.actor)
+    const isMine = ({ account }: Member) => me !== null && account === hex(me.account)
     return {
         team: hex(team.id),
         teamName: textOf(openings, team.name),
@@ -169,6 +171,7 @@ export async function openInvite(
         via: found.via,
         compares: context === null ? found.via === "mail" : !isInviterKnown(found, context.settings),
         awaited: awaitedFor(seen),
+        byHand: RANKS[found.role] >= RANKS.admin || goneSince(team, found).some(isMine),
         state,
         forMe: me === null ? null : textOf(openings, found.email) === me.email,
     }

@@ -20,7 +20,7 @@ import { FOUNDING } from "./standing.ts"
 import type { SentLink } from "./teamlink.ts"
 import { commitTo, definite, openingValue, sendTeamLink } from "./teamlink.ts"
 import { levelOf } from "./view.ts"
-import { acceptRefusal } from "./waiting.ts"
+import { acceptRefusal, confirmsAlone, isForAnother } from "./waiting.ts"
 
 /**
  * Found a team, one at a time: a second press while the first has no answer would make another of the same name.
@@ -141,8 +141,8 @@ async function rideAlong(
 }
 
 /**
- * Take a member out, or leave. Invitations for their address that are still open are taken back first: by one of them
- * they could come back, and any administrator's client would let them in.
+ * Take a member out, or leave. Open invitations that are not surely for another address are taken back first: by one of
+ * them they could come back.
  *
  * @throws {CoreFailure} `pending` if the removal is kept, `under_way` if it is not even made.
  */
@@ -162,13 +162,9 @@ export function openInvitesOf(team: TeamBook, member: string): Invite[] {
     const { me, state } = team
     const found = state.presentAt(member)
     if (found === undefined || found.id === me?.id) return []
-    // The address that an administrator wrote counts, whatever the member's own profile says by now.
-    const invited = state.invites.get(found.invite ?? "")?.email ?? found.profile.email
-    const addresses = [found.profile.email, invited].map((commitment) => team.textOf(commitment))
-    return [...state.invites.values()].filter(({ email, state: standing }) => {
-        const address = team.textOf(email)
-        return standing === "open" && address !== null && addresses.includes(address)
-    })
+    return [...state.invites.values()].filter(
+        (invite) => invite.state === "open" && !isForAnother(team, invite, found),
+    )
 }
 
 export async function setRole(
@@ -235,10 +231,16 @@ function takeBack(context: Context, team: string, hash: string): Promise<SentLin
  * Confirm somebody who accepted. The link copies everything from the invite and changes nothing of it. If another admin's
  * client was faster, the person is in: mine is dropped, and that is no failure.
  *
+ * @param isUnasked - no person said so: each attempt asks again whether this client may, by the chain as it is then.
  * @throws {CoreFailure} `not_found`, `invite_expired`, `invite_dead`, `invite_revoked`.
  * @throws {Refused} as the acceptance deserves.
  */
-export async function confirmMember(context: Context, teamIdHex: string, hash: string): Promise<void> {
+export async function confirmMember(
+    context: Context,
+    teamIdHex: string,
+    hash: string,
+    isUnasked = false,
+): Promise<void> {
     const sent = sendTeamLink(context, teamIdHex, "add_member", (team) => {
         const invite = team.state.invites.get(hash)
         if (invite !== undefined && invite.state !== "open") throw new CoreFailure(`invite_${invite.state}`)
@@ -247,6 +249,7 @@ export async function confirmMember(context: Context, teamIdHex: string, hash: s
         ensure(context.clock.now() <= invite.expiry, "invite_expired")
         const refusal = acceptRefusal(context.books, team, row, invite)
         if (refusal !== null) throw new RefusedThere(refusal, new Place(team.id))
+        ensure(!isUnasked || confirmsAlone(team, row, invite), "not_found")
         const { accept, by_identity, by_invite } = row
         return { body: { accept, by_identity, by_invite } }
     })

@@ -89,7 +89,7 @@ export class Upkeep {
                 this.#done.add(key)
                 this.#context.books.refuse(refusal, { team: team.id }, { invite: row.invite })
                 this.#context.view.changed()
-            } else if (confirmsAlone(invite) && this.#context.clock.now() <= invite.expiry) {
+            } else if (confirmsAlone(team, row, invite) && this.#context.clock.now() <= invite.expiry) {
                 await this.#quietly(() => this.#confirmOnce(team, row.invite, key))
             }
         }
@@ -98,7 +98,7 @@ export class Upkeep {
     /** What the server refused by the rules stays refused; what failed otherwise is tried in the next round. */
     async #confirmOnce(team: TeamBook, invite: string, key: string): Promise<void> {
         try {
-            await confirmMember(this.#context, team.id, invite)
+            await confirmMember(this.#context, team.id, invite, true)
         } catch (error) {
             if (error instanceof CoreFailure && ["refused", "no_right"].includes(error.code))
                 this.#done.add(key)

@@ -1,5 +1,5 @@
 /** What the page sees: snapshots, and rows as differences. Plain values only: no key, no link, no sealed byte. */
-import type { Level, Member } from "../chain/team.ts"
+import type { Invite, Level, Member } from "../chain/team.ts"
 import { LEVELS, NONE } from "../chain/team.ts"
 import type { Revision } from "../chain/vault.ts"
 import { equal } from "../crypto/bytes.ts"
@@ -15,9 +15,11 @@ import type {
 } from "../worker/api.ts"
 import type { Books, Row, TeamBook, VaultBook } from "./books.ts"
 import { brokenOf, holdersOf, keyOf, lastOf, rightName, steppedOverOf } from "./holders.ts"
+import type { WaitingRow } from "./records.ts"
 import type { Settings } from "./settings.ts"
 import { isInviterKnown } from "./settings.ts"
 import { spokenIfKnown } from "./spoken.ts"
+import { formerOf } from "./waiting.ts"
 
 const BATCH = 500 // rows of one message
 const VERIFIED = 5_000 // ids of one message
@@ -200,7 +202,7 @@ function formerlyOf(book: TeamBook, { formerly, profile }: Member): MemberView["
 }
 
 function inviteViews(book: TeamBook): InviteView[] {
-    const waiting = new Set(book.extras.waiting.map((row) => row.invite))
+    const waiting = new Map(book.extras.waiting.map((row) => [row.invite, row]))
     return [...book.state.invites.values()].map((invite) => ({
         hash: invite.hash,
         email: book.textOf(invite.email),
@@ -210,7 +212,14 @@ function inviteViews(book: TeamBook): InviteView[] {
         by: invite.actor,
         state: invite.state,
         waiting: invite.state === "open" && waiting.has(invite.hash),
+        former: formerView(book, invite, waiting.get(invite.hash)),
     }))
+}
+
+function formerView(book: TeamBook, invite: Invite, row: WaitingRow | undefined): InviteView["former"] {
+    const former = invite.state !== "open" || row === undefined ? null : formerOf(book, row, invite)
+    if (former === null || former.left === null) return null
+    return { member: former.id, until: book.state.linkAt(former.left).at }
 }
 
 function vaultView(vault: VaultBook): VaultView {

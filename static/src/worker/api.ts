@@ -84,6 +84,8 @@ export interface InviteView {
     by: Id
     state: "open" | "used" | "revoked" | "dead"
     waiting: boolean
+    /** Whoever accepted may be this member, who went after the invitation was made, and when; then it waits for a person. */
+    former: { member: Id; until: number } | null
 }
 
 /** Two people on the phone. */
@@ -246,6 +248,8 @@ export interface InvitePreview {
     compares: boolean
     /** Whose browser can let the invitee in, as far as their names are shown. */
     awaited: string[]
+    /** They do it by hand: for an admin or owner, and for whoever was in the team when the invitation was made. */
+    byHand: boolean
     /** `member`: in the team already, by another invitation. */
     state: "open" | "waiting" | "joined" | "member"
     /** False when signed in with another address than the one invited. */
@@ -322,7 +326,7 @@ export interface Core {
         via?: "link" | "mail",
     ): Promise<{ url: string; written: Written }>
     revokeInvite(team: Id, hash: Id): Promise<void>
-    /** Admins and owners are confirmed by hand; members and auditors by any unlocked admin's client, unasked. */
+    /** Admins, owners and former members are confirmed by hand; others by any unlocked admin's client, unasked. */
     confirmMember(team: Id, hash: Id): Promise<void>
     openInvite(fragment: string): Promise<InvitePreview>
     /** `came`: how the link reached the person, as they say; asked of those that the invite says went `via: link`. */

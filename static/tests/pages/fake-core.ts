@@ -51,6 +51,7 @@ export class FakeCore implements Core {
         via: "link",
         compares: true,
         awaited: ["Maya Lindqvist", "Ben Okafor"],
+        byHand: false,
         state: "open",
         forMe: true,
     }
@@ -219,6 +220,7 @@ export class FakeCore implements Core {
             expiry: Date.now() + days * DAY,
             state: "open" as const,
             waiting: false,
+            former: null,
         }
         this.#team(team, (each) => ({ ...each, invites: [...each.invites, invite] }))
         return { url: `https://coffret.example.net/join#${"A".repeat(86)}`, written: "done" }

@@ -138,6 +138,7 @@ export function teams(): TeamView[] {
                     by: hex(100),
                     state: "open",
                     waiting: true,
+                    former: null,
                 },
                 {
                     hash: "a2".repeat(32),
@@ -148,6 +149,7 @@ export function teams(): TeamView[] {
                     by: hex(100),
                     state: "open",
                     waiting: true,
+                    former: null,
                 },
                 {
                     hash: "a4".repeat(32),
@@ -158,6 +160,7 @@ export function teams(): TeamView[] {
                     by: hex(104),
                     state: "dead",
                     waiting: false,
+                    former: null,
                 },
             ],
             vaults: [

@@ -125,3 +125,27 @@ test("who did not confirm the kit is told what that means, and what to do", asyn
         expect.stringMatching(/^You did not confirm .+ keep the password .+/),
     ])
 })
+
+test("an invitation older than its taker's leaving waits for a person, and says who it may be", async () => {
+    const until = Date.now() - 86_400_000
+    const row = () => wordsOf(".invites tbody tr").find((words) => words.startsWith("ines@"))
+    go({ page: "members", team: TEAM })
+    await settled()
+    expect(row()).toContain("the browser of an admin lets them in")
+    const former = { member: hex(101), until }
+    const teams = session.snapshot.teams.map((team) => ({
+        ...team,
+        role: "admin" as const,
+        invites: team.invites.map((invite) => ({ ...invite, former })),
+    }))
+    session.receive({ kind: "snapshot", snapshot: { ...session.snapshot, teams } })
+    await settled()
+    expect(row()).toContain(
+        `Accepted, perhaps by “Ben Okafor”, who was in the team until ${day(until)}; waits for your word`,
+    )
+    // An admin lets in no admin.
+    expect(wordsOf(".invites tbody button").filter((words) => words === "Let in")).toHaveLength(1)
+    document.querySelector<HTMLElement>('[aria-label="Let in ines@example.net"]')?.click()
+    await settled()
+    expect(wordsOf("dialog[open] .hint-warn").join()).toContain("gives all that it promised then")
+})

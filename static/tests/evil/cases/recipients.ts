@@ -8,15 +8,15 @@ import { decode, encode } from "../../../src/crypto/cbor.ts"
 import { inviteKey, Keyring } from "../../../src/crypto/keys.ts"
 import { makeAccept } from "../../../src/crypto/links.ts"
 import { Person } from "../../chains.ts"
-import { collude } from "../collusion.ts"
+import { collude, personOf } from "../collusion.ts"
 import { lie } from "../declare.ts"
 import type { Lie, Said } from "../lying.ts"
-import { failureOf, refused } from "../scene.ts"
+import { failureOf, passedOver, refused } from "../scene.ts"
 import { flipped, rewritten } from "../spoil.ts"
 import type { Twin } from "../twin.ts"
 import type { Offered, World } from "../world.ts"
 import { decorated, looked, twice } from "./quiet.ts"
-import { teamRecord } from "./serving.ts"
+import { addressesHidden, both, teamRecord } from "./serving.ts"
 
 export function recipients(w: World): void {
     lie("R1", "another key for a colleague who waits for one", (id) =>
@@ -50,6 +50,18 @@ export function recipients(w: World): void {
             const fake = Object.assign(new Person("fake mary"), { account: w.mary.me.account })
             const forged = await acceptance(w, fake)
             await refused(w, id, { ...{ who: w.adam, scope: "nothing" }, lie: waitingFor(w, forged) })
+        },
+    )
+    lie("R1", "the key of somebody who was removed, by an invitation from before", async () => {
+        const zed = Object.assign(personOf(w.zed), { member: random(16) })
+        await letInByNobody(w, waitingFor(w, await acceptance(w, zed)))
+    })
+    lie(
+        "R1",
+        "another key, by an invitation from before somebody was removed, with all addresses hidden",
+        async () => {
+            const told = waitingFor(w, await acceptance(w, new Person("fake zed")))
+            await letInByNobody(w, both(told, addressesHidden(w)))
         },
     )
     lie("R5", "a recipient more in the server's list", async () => {
@@ -139,6 +151,19 @@ export function waitingFor(w: World, accept: { accept: Bytes; by_identity: Bytes
     const { hash } = w.offered.get("open") as Offered
     const opening = { kind: "name", salt: random(32), text: "Bob" }
     return teamRecord(w.team, (record) => record.waiting.push({ invite: hash, ...accept, opening }))
+}
+
+/** It waits for a person, who is told that it may be Zed. */
+function letInByNobody(w: World, told: Lie): Promise<void> {
+    const hash = hex((w.offered.get("open") as Offered).hash)
+    return passedOver(w, {
+        ...{ who: w.adam, scope: "nothing", lie: told },
+        sees: (victim) => {
+            const invite = victim.team(w.team).invites.find((one) => one.hash === hash)
+            expect([invite?.waiting, invite?.former?.member]).toEqual([true, w.zed.member])
+            expect(victim.transport.sent.filter(({ path }) => path.endsWith("/links"))).toEqual([])
+        },
+    })
 }
 
 function extraRecipient(w: World): Lie {

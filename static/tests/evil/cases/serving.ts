@@ -23,6 +23,13 @@ export function teamRecord(team: string, bend: (record: Said) => void): Lie {
     }
 }
 
+/** The team's record without the texts of any address. */
+export function addressesHidden(w: World): Lie {
+    return teamRecord(w.team, (record) => {
+        record.openings = record.openings.filter(({ kind }: Said) => kind !== "email")
+    })
+}
+
 /** Two lies at once. The second bends what the first made of the records. */
 export function both(one: Lie, other: Lie): Lie {
     return {

@@ -18,7 +18,9 @@ import { lie } from "../declare.ts"
 import type { Lie, Sent } from "../lying.ts"
 import { failureOf } from "../scene.ts"
 import { note, type Twin, text } from "../twin.ts"
-import type { World } from "../world.ts"
+import type { Offered, World } from "../world.ts"
+import { looked } from "./quiet.ts"
+import { addressesHidden } from "./serving.ts"
 import { shared, titleOf, typedOf, visit } from "./shared.ts"
 
 const isChange = ({ path }: Sent) => path.endsWith("/changes")
@@ -29,6 +31,14 @@ function answer(status: number, body: unknown) {
 
 function conflict() {
     return { ...answer(409, null), body: new TextEncoder().encode('{"code":"head_moved"}') }
+}
+
+function notTaken() {
+    return { ...conflict(), body: new TextEncoder().encode('{"code":"refused"}'), status: 422 }
+}
+
+function linkIn({ body }: Sent) {
+    return parseSigned((decode(body as Uint8Array) as { link: Uint8Array }).link, "team")
 }
 
 /** Hold the first request to such a path; meanwhile something happens in its place; say that it is done. */
@@ -222,15 +232,27 @@ export function comingBack(w: World): void {
         const hash = hex(parseInviteFragment(url.split("#")[1] as string).invite)
         // Rita stays for the other cases: the removal itself never arrives.
         ana.transport.lie = {
-            request: async ({ path, body }, send) => {
-                if (!path.endsWith("/links")) return send()
-                const { link } = decode(body as Uint8Array) as { link: Uint8Array }
-                if (parseSigned(link, "team").type !== "remove_member") return send()
-                return { ...conflict(), body: new TextEncoder().encode('{"code":"refused"}'), status: 422 }
+            request: async (sent, send) => {
+                if (!sent.path.endsWith("/links")) return send()
+                return linkIn(sent).type === "remove_member" ? notTaken() : send()
             },
         }
         expect(await failureOf(removeMember(ana.context, w.team, member))).toBe("refused")
         const state = ana.context.books.teams.get(w.team)?.state
         expect(state?.invites.get(hash)?.state).toBe("revoked")
+    })
+    lie("T10", "an open invitation of somebody who is removed, with all addresses hidden", async () => {
+        const ana = await looked(w.ana, addressesHidden(w), false)
+        const links: ReturnType<typeof linkIn>[] = []
+        // It stays open for the other cases: nothing that Ana signs arrives.
+        const request: Lie["request"] = async (sent, send) => {
+            if (!sent.path.endsWith("/links")) return send()
+            links.push(linkIn(sent))
+            return notTaken()
+        }
+        ana.transport.lie = { ...addressesHidden(w), request }
+        expect(await failureOf(removeMember(ana.context, w.team, w.rita.member))).toBe("refused")
+        const { hash } = w.offered.get("open") as Offered
+        expect(links).toMatchObject([{ type: "invite_revoke", body: { invite: hash } }])
     })
 }

@@ -6,6 +6,9 @@ export const R = {
         "another key for a colleague who waits for one": "R1.recipient",
         "another key for somebody who was invited": "T10.sig_invite",
         "another key for a colleague of mine, by an invitation whose secret the server has": "T6.key",
+        "the key of somebody who was removed, by an invitation from before": "passed over",
+        "another key, by an invitation from before somebody was removed, with all addresses hidden":
+            "passed over",
     },
     R2: {
         "a key that the server drew, sealed to mine": "T7.sender",

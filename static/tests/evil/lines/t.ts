@@ -123,6 +123,7 @@ export const T = {
         "a fragment that is cut short": "T10.link",
         "an invitation that is taken, and said to be too late": "goes on",
         "an open invitation of somebody who is removed": "goes on",
+        "an open invitation of somebody who is removed, with all addresses hidden": "goes on",
     },
     // Resetting a key is a later feature: until then its link is of no known type, whoever signs it, and however many.
     // What there is now are the doors by which a member could come to have other keys all the same.
