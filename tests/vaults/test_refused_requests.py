@@ -28,6 +28,7 @@ from vaults.crypto import cbor
 from vaults.crypto.errors import DecryptionError
 from vaults.crypto.grants import parse_grant, stored_grant
 from vaults.crypto.links import parse_signed
+from vaults.crypto.profile import commitment
 from vaults.models import Right, Vault
 from vaults.services.changes import change_write
 from vaults.services.grants import KIND, _check_heads, grant_open, grants_insert, grants_seal
@@ -219,9 +220,14 @@ def test_a_link_that_brings_what_it_must_not(world: World, vault: bytes, more: s
 
 def test_a_profile_with_grants(world: World, vault: bytes) -> None:
     grants = [cbor.loads(world.team.grant(world.founder, vault, world.founder))]
-    profile = {"profile": {"email": os.urandom(32), "name": os.urandom(32)}}
-    signed = world.team.sign(world.founder, "set_profile", profile)
-    assert told(world.send(world.founder, signed, grants=grants)) == (400, "invalid")
+    mine = world.team.state.members[world.founder.member].profile
+    salt = os.urandom(32)
+    profile = {**mine, "name": commitment(salt, "name", "Anna")}
+    signed = world.team.sign(world.founder, "set_profile", {"profile": profile})
+    openings = [{"kind": "name", "salt": salt, "text": "Anna"}]
+    answer = world.send(world.founder, signed, openings=openings, grants=grants)
+    assert told(answer) == (400, "invalid")
+    assert world.send(world.founder, signed, openings=openings).status_code == 201
 
 
 def test_an_invitation_without_its_address(world: World) -> None:
