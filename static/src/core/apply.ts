@@ -185,14 +185,18 @@ export class Applier {
         }
     }
 
-    /** Vault links; then each row is held against the fold. */
-    async links(delta: Delta): Promise<void> {
+    /**
+     * Vault links; then each row is held against the fold.
+     *
+     * @param asked - by vault, the seq after which the answer was asked for.
+     */
+    async links(delta: Delta, asked: ReadonlyMap<string, number>): Promise<void> {
         const touched = new Set([...delta.links.keys(), ...delta.vaults.keys()])
         for (const team of this.#books.teams.values()) {
             if (team.isFinal) continue
             for (const vault of team.vaults.values()) {
                 if (vault.isFinal) continue
-                if (touched.has(vault.id)) await this.#foldVault(vault, delta)
+                if (touched.has(vault.id)) await this.#foldVault(vault, delta, asked.get(vault.id) ?? 0)
                 this.judge.vault(vault)
                 if (!vault.isFinal) settleLate(this.#books, vault, this.#view)
             }
@@ -200,7 +204,7 @@ export class Applier {
         this.#view.progress(null)
     }
 
-    async #foldVault(vault: VaultBook, delta: Delta): Promise<void> {
+    async #foldVault(vault: VaultBook, delta: Delta, asked: number): Promise<void> {
         // Rows and links are no snapshot: what is ahead of the rows waits for the next answer.
         const record = delta.vaults.get(vault.id)
         const served = record?.team === vault.team.id ? record.seq : undefined
@@ -211,6 +215,8 @@ export class Applier {
         })
         if (vault.state.seq !== before) vault.isDirty = true
         if (vault.isFinal || vault.right === NONE || served === undefined) return
+        // Asked for without the right that came in this answer: rows from before are not in it, and nothing is whole yet.
+        if (asked > vault.served) return
         settleRows(this.#books, vault, { from: vault.served, to: served }, this.#view)
     }
 

@@ -132,6 +132,11 @@ export class VaultBook extends ChainBook {
         return this.right !== NONE || administers
     }
 
+    /** Are links folded whose rows are not here, since the right to them came later? */
+    get lacksRows(): boolean {
+        return this.right !== NONE && this.served < this.state.seq
+    }
+
     get mayWrite(): boolean {
         return this.right >= WRITE
     }
@@ -295,10 +300,19 @@ export class Books {
         return undefined
     }
 
-    /** Does a vault wait for links that were not served yet? */
+    /** Does a vault wait for links or rows that were not served yet? */
     get isWaiting(): boolean {
+        return this.#some((vault) => vault.isWaiting)
+    }
+
+    /** Does a vault wait for rows that were not asked for, since the right to them came with the answer? */
+    get lackRows(): boolean {
+        return this.#some((vault) => vault.lacksRows)
+    }
+
+    #some(holds: (vault: VaultBook) => boolean): boolean {
         return [...this.teams.values()].some((team) =>
-            [...team.vaults.values()].some((vault) => vault.refusal === null && vault.isWaiting),
+            [...team.vaults.values()].some((vault) => vault.refusal === null && holds(vault)),
         )
     }
 

@@ -43,8 +43,9 @@ export class Judge {
         this.guard(vault, () => {
             judgeCuts(vault.team.state, vault.state)
             const isCut = awaitsCut(vault.team.state, vault.state)
-            // What was announced and did not fold refers to what is not here yet, or was not served: it waits too.
-            vault.isWaiting = isCut || vault.announced > vault.state.seq
+            // What was announced and did not fold refers to what is not here yet, or was not served: it waits too. So do
+            // links whose rows did not come: what is here is not the whole vault.
+            vault.isWaiting = isCut || vault.announced > vault.state.seq || vault.lacksRows
             // Also while it waits: a cut that the server holds the links back for is no leave to show older rows.
             if (vault.isServed) this.#checkPin(vault)
         })

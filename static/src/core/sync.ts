@@ -36,14 +36,23 @@ export class Sync {
         this.#state = state
     }
 
-    /** One round: one request, or two if nothing is here yet. */
+    /** One round; and another one if a right came with it, to rows from before what was asked for. */
     async run(): Promise<void> {
+        if (await this.#round()) await this.#round()
+    }
+
+    /**
+     * One request, or two if nothing is here yet.
+     *
+     * @returns true if a vault lacks rows from before the cursor that asked for them.
+     */
+    async #round(): Promise<boolean> {
         const known = this.#known()
         const isFirst = known.teams.size === 0
         const answer = await this.#ask(known, isFirst ? ["teams", "items"] : ALL, this.#etag)
         if (answer === null) {
             if (this.#applier.judge.again()) this.#etag = null
-            return
+            return false
         }
         const { heads, delta } = answer
         this.#judgeHeads(heads, known)
@@ -51,7 +60,7 @@ export class Sync {
         for (const team of this.#books.teams.values())
             team.isKmsUnavailable = heads.unavailable.includes(team.id)
         if (this.#isNew(heads)) {
-            await (isFirst ? this.#applyFirst(known, delta) : this.#apply(delta))
+            await (isFirst ? this.#applyFirst(known, delta) : this.#apply(known, delta))
             mark("verified")
         }
         const isAskedAgain = this.#applier.judge.all(heads)
@@ -59,6 +68,7 @@ export class Sync {
         // something waits for what was announced.
         this.#etag = isAskedAgain || this.#books.isWaiting ? null : answer.etag
         this.#suspect(heads)
+        return this.#books.lackRows
     }
 
     /** Forget the tag, so that the next round asks in full. */
@@ -66,11 +76,11 @@ export class Sync {
         this.#etag = null
     }
 
-    async #apply(delta: Delta): Promise<void> {
+    async #apply(known: Known, delta: Delta): Promise<void> {
         await this.#state.run(async () => {
             await this.#applier.teams(delta)
             await this.#applier.items(delta)
-            await this.#applier.links(delta)
+            await this.#applier.links(delta, known.vaults)
         })
     }
 
@@ -83,7 +93,7 @@ export class Sync {
             await this.#applier.items(delta)
         })
         const links = (await asked)?.delta.links ?? new Map()
-        await this.#state.run(() => this.#applier.links({ ...delta, links }))
+        await this.#state.run(() => this.#applier.links({ ...delta, links }, known.vaults))
     }
 
     /** What lies behind the cursor, or null if the heads are still those of the tag. */

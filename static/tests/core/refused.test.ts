@@ -197,9 +197,9 @@ describe("chains", () => {
             return { ...empty(), links: new Map([[held.id, [one]]]) }
         }
         const { links } = made.vault
-        await applier.links(again(links))
+        await applier.links(again(links), new Map())
         expect(held.refusal).toBe(null)
-        await applier.links(again(links.with(0, links[1] as Bytes)))
+        await applier.links(again(links.with(0, links[1] as Bytes)), new Map())
         expect([held.refusal, held.stop?.seq]).toEqual(["T4.fork", 1])
     })
 
