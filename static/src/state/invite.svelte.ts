@@ -27,8 +27,9 @@ class InviteKeeper {
     }
 
     #keep(fragment: string): void {
+        // The link that is open already, opened again, has no new page that could say so.
+        if (fragment !== this.fragment) this.isOver = false
         this.fragment = fragment
-        this.isOver = false
         sessionStorage.setItem(KEY, fragment)
     }
 

@@ -234,7 +234,7 @@ export class FakeCore implements Core {
     async confirmMember(team: Id, hash: Id): Promise<void> {
         await this.revokeInvite(team, hash)
     }
-    async openInvite(): Promise<InvitePreview> {
+    async openInvite(_fragment: string): Promise<InvitePreview> {
         if ("code" in this.invitation) throw this.invitation
         return this.invitation
     }
@@ -291,7 +291,9 @@ export class FakeCore implements Core {
         this.#team(team, (each) => ({
             ...each,
             members: each.members.map((one) =>
-                one.id === member ? { ...one, present: false, rights: {} } : one,
+                one.id === member
+                    ? { ...one, present: false, rights: {}, left: { by: hex(100), at: Date.now() } }
+                    : one,
             ),
         }))
     }

@@ -1,4 +1,4 @@
-/** Under test: how long a tab keeps an invitation's secret. The real pages on a core in memory. */
+/** Under test: how long a tab keeps an invitation's secret, and that its page stays its own. The real pages on a core in memory. */
 import { flushSync, mount, tick, unmount } from "svelte"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import App from "../../src/App.svelte"
@@ -112,4 +112,67 @@ test.each([
     go(ITEMS)
     await settled()
     expect(kept()).toEqual([FRAGMENT, FRAGMENT])
+})
+
+const SECOND = "B".repeat(86)
+
+/** Open a second link in this tab, as a click on it does. */
+async function openSecond(): Promise<void> {
+    history.replaceState(null, "", `/join#${SECOND}`)
+    dispatchEvent(new HashChangeEvent("hashchange"))
+    await settled()
+}
+
+/** Have each look answered by hand, and note what was asked and accepted. */
+function holdBack(): { answers: Map<string, (team: string) => void>; accepted: string[] } {
+    const answers = new Map<string, (team: string) => void>()
+    const accepted: string[] = []
+    if ("code" in core.invitation) throw core.invitation
+    const open = core.invitation
+    core.openInvite = (fragment: string) =>
+        new Promise((resolve) => {
+            answers.set(fragment, (teamName) => resolve({ ...open, teamName, via: "mail" }))
+        })
+    core.acceptInvite = async (fragment: string) => void accepted.push(fragment)
+    return { answers, accepted }
+}
+
+test("a second link has a page of its own, however late the first one's answer is", async () => {
+    go(ITEMS)
+    await settled()
+    const { answers, accepted } = holdBack()
+    go({ page: "join" })
+    await settled()
+    await openSecond()
+    expect([...answers.keys()]).toEqual([FRAGMENT, SECOND])
+    const heading = () => document.querySelector("h1")?.textContent
+    answers.get(FRAGMENT)?.("First crew")
+    await settled()
+    expect(heading()).toBe("Opening your invitation")
+    expect(document.querySelector("form")).toBe(null)
+    answers.get(SECOND)?.("Second crew")
+    await settled()
+    expect(heading()).toContain("Second crew")
+    document.querySelector("form")?.requestSubmit()
+    await settled()
+    expect(accepted).toEqual([SECOND])
+})
+
+test("one that was not asked about yet stays, though the one before it was over", async () => {
+    await openWith({ state: "joined" })
+    holdBack()
+    await openSecond()
+    go(ITEMS)
+    await settled()
+    expect(kept()).toEqual([SECOND, SECOND])
+})
+
+test("the link of the invitation that is shown, opened again, changes nothing", async () => {
+    await openWith({ state: "joined" })
+    history.replaceState(null, "", `/join#${FRAGMENT}`)
+    dispatchEvent(new HashChangeEvent("hashchange"))
+    await settled()
+    go(ITEMS)
+    await settled()
+    expect(kept()).toEqual([null, null])
 })
