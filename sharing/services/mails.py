@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage, get_connection
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
 
-from accounts.models import Member, Opening, User
+from accounts.models import Member, Opening, TeamLink, User
 from accounts.team_chain import Invite as FoldedInvite
 from accounts.team_state import team_states
 from audit.events import Action, ScopeKind
@@ -38,7 +38,8 @@ def mail_waiting(*, invite: bytes) -> None:
     Nothing if nobody waits any more: a client that was open has let them in meanwhile.
     """
     row = _addressed(invite)
-    if row is None or not Acceptance.objects.filter(invite=row).exists():
+    waiting = Acceptance.objects.filter(invite=row).first() if row is not None else None
+    if row is None or waiting is None:
         return
     folded = _folded(row)
     if folded.state != "open":
@@ -46,6 +47,7 @@ def mail_waiting(*, invite: bytes) -> None:
     by_hand = folded.body["role"] in {"owner", "admin"}
     able = _admins(row.team_id).filter(role="owner") if by_hand else _admins(row.team_id)
     context = {"by_hand": by_hand, "by_mail": folded.body["via"] == "mail"}
+    context["was_here"] = not by_hand and _went_since(waiting)
     _send(row.team_id, "waiting", [str(row.email)], names=_names(able), **context)
     _send(row.team_id, "awaited", _addresses(able), who=row.email, **context)
 
@@ -84,6 +86,13 @@ def mail_restored(*, team_id: UUID, account_id: UUID, begun: int) -> None:
     ).filter(actor_id=account_id, at__gte=since)
     who = User.objects.get(pk=account_id).email
     _send(team_id, "restored", _addresses(_admins(team_id)), who=who, count=given.count())
+
+
+def _went_since(waiting: Acceptance) -> bool:
+    """Whether the account left, or was taken out, after the invitation was made."""
+    made = TeamLink.objects.get(hash=waiting.invite_id).seq
+    gone = Member.objects.filter(team_id=waiting.team_id, account_id=waiting.account_id)
+    return gone.filter(left_seq__gt=made).exists()
 
 
 def _addressed(invite: bytes) -> Invite | None:

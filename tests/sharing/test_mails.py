@@ -1,5 +1,6 @@
 """Mails of joining: who is told what, and that none carries a secret."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
@@ -113,6 +114,26 @@ def test_only_owners_are_awaited_by_an_admin_to_be(
     told = letters.taken()
     assert list(told[AWAITED]) == [user_of(world.founder).email]
     assert "an owner has to let you in by hand" in told[WAITING][user_of(ana).email]
+
+
+def test_who_went_since_the_invitation_is_let_in_by_hand(
+    world: World, ana: Person, letters: Letters
+) -> None:
+    email = user_of(ana).email
+    first, second = (world.invite(world.founder, email=email) for _ in range(2))
+    let_in(world, ana, first)
+    world.remove(world.founder, ana)
+    later = world.invite(world.founder, email=email)
+    letters.taken()
+
+    founder = user_of(world.founder).email
+    itself = "by itself"
+    for invitation, mine, theirs in ((second, "by hand", "for a\nperson"), (later, itself, itself)):
+        body = acceptance(world, invitation, ana, member=os.urandom(16))
+        assert world.post(ana, "invites/accept", body).status_code == 200
+        told = letters.taken()
+        assert mine in told[WAITING][email]
+        assert theirs in told[AWAITED][founder]
 
 
 def test_a_person_who_was_let_in_meanwhile_waits_for_nobody(
