@@ -115,6 +115,34 @@ test("nor as a difference, which it becomes when they are out", async () => {
     expect(dialog()).toBe("The words do not agree")
 })
 
+test("nor as one that somebody else's removal of them is", async () => {
+    const subject = unverified()
+    await chooseUnheard()
+    const teams = session.snapshot.teams.map((team) => ({
+        ...team,
+        members: team.members.map((member) =>
+            member.id === subject
+                ? { ...member, present: false, left: { by: hex(101), at: Date.now() } }
+                : member,
+        ),
+    }))
+    session.receive({ kind: "snapshot", snapshot: { ...session.snapshot, teams } })
+    await settled()
+    expect(dialog()).toMatch(/is out of the team$/)
+})
+
+test("a choice that is given up is told as not written, once nothing waits any more", async () => {
+    const waiting = async (pending: number) => {
+        session.receive({ kind: "snapshot", snapshot: { ...session.snapshot, pending } })
+        await settled()
+    }
+    await chooseUnheard()
+    await waiting(1)
+    expect(dialog()).toBe("Your choice is on its way")
+    await waiting(0)
+    expect(dialog()).toBe("Your choice was not written")
+})
+
 test("who did not confirm the kit is told what that means, and what to do", async () => {
     go({ page: "settings" })
     await settled()
