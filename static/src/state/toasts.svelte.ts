@@ -14,6 +14,9 @@ class Toasts {
     current = $state.raw<Toast | null>(null)
     /** Read out politely; never holds a value that was copied or revealed. */
     said = $state("")
+    /** Where both stand: in the uppermost open dialog, outside of which the browser makes all inert; null is the page. */
+    place = $state<string | null>(null)
+    #dialogs: readonly string[] = []
     #count = 0
     #timer: ReturnType<typeof setTimeout> | undefined
 
@@ -33,6 +36,19 @@ class Toasts {
         const action = this.current?.action
         this.close()
         action?.run()
+    }
+
+    /** A dialog opens. Returns what to do once it is closed. */
+    enter(dialog: string): () => void {
+        this.#move([...this.#dialogs, dialog])
+        return () => this.#move(this.#dialogs.filter((each) => each !== dialog))
+    }
+
+    /** What was read out is not read out again in the other place. */
+    #move(dialogs: readonly string[]): void {
+        this.#dialogs = dialogs
+        this.place = dialogs.at(-1) ?? null
+        this.said = ""
     }
 
     say(text: string): void {
