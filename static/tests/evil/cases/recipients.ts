@@ -1,5 +1,6 @@
 /** R1, R5: whom a key is sealed to, at sharing, at joining and at a rotation. */
 import { expect } from "vitest"
+import { confirmMember } from "../../../src/core/members.ts"
 import { rotateVault } from "../../../src/core/write.ts"
 import type { Bytes } from "../../../src/crypto/bytes.ts"
 import { hex, random, unhex, utf8 } from "../../../src/crypto/bytes.ts"
@@ -191,9 +192,12 @@ function letInByNobody(w: World, told: Lie): Promise<void> {
     const hash = hex((w.offered.get("open") as Offered).hash)
     return passedOver(w, {
         ...{ who: w.adam, scope: "nothing", lie: told },
-        sees: (victim) => {
+        sees: async (victim) => {
             const invite = victim.team(w.team).invites.find((one) => one.hash === hash)
             expect([invite?.waiting, invite?.former?.member]).toEqual([true, w.zed.member])
+            // Nor where the acceptance came while the link was on its way: each attempt asks.
+            const unasked = confirmMember(victim.context, w.team, hash, true)
+            expect(await failureOf(unasked)).toBe("not_found")
             expect(victim.transport.sent.filter(({ path }) => path.endsWith("/links"))).toEqual([])
         },
     })
