@@ -177,3 +177,23 @@ test("an invitation older than its taker's leaving waits for a person, and says 
     await settled()
     expect(wordsOf("dialog[open] .hint-warn").join()).toContain("gives all that it promised then")
 })
+
+test("a removal says which invitations go with it", async () => {
+    go({ page: "members", team: TEAM })
+    await settled()
+    const asked = async () => {
+        document.querySelector<HTMLElement>('[aria-label^="Remove "]')?.click()
+        await settled()
+        return wordsOf("dialog[open] .numbered").join()
+    }
+    expect(await asked()).toContain("Open invitations for their address are taken back. Coming")
+    const teams = session.snapshot.teams.map((team) => ({
+        ...team,
+        invites: team.invites.map((invite) => ({ ...invite, email: null })),
+    }))
+    session.receive({ kind: "snapshot", snapshot: { ...session.snapshot, teams } })
+    await settled()
+    expect(await asked()).toContain(
+        "are taken back, and 2 more that may be theirs, since an address is not shown.",
+    )
+})
