@@ -9,11 +9,11 @@ export function verdictsOf(books: Books): Verdicts {
         vault: (id) => books.vault(id)?.state.columns.hashes,
         heads: () => headsOf(books),
         refuse(chain, refusal) {
-            if (chain === null) return books.refuse(refusal, {}, {})
-            const [team, vault] = [books.teams.get(chain), books.vault(chain)]
+            const team = chain === null ? undefined : books.teams.get(chain)
+            const vault = chain === null ? undefined : books.vault(chain)
             if (team !== undefined) books.freezeTeam(team, refusal, {})
             else if (vault !== undefined) books.freezeVault(vault, refusal, {})
-            else books.refuse(refusal, { team: chain }, {})
+            else books.refuse(refusal, chain === null ? {} : { team: chain }, {})
         },
     }
 }

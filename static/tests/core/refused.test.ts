@@ -217,6 +217,12 @@ describe("chains", () => {
             unknown,
         ])
     })
+
+    it("that pins as a whole contradict is told of no chain", async () => {
+        const { books } = await heldOf(await orchard())
+        verdictsOf(books).refuse(null, "R17.pins")
+        expect([...books.refusals.values()].map(({ id, team }) => [id, team])).toEqual([["R17.pins", null]])
+    })
 })
 
 describe("a link of my own", () => {

@@ -148,6 +148,17 @@ describe("an answer of which one byte is another", { timeout: 120_000 }, () => {
         expect(twin.refusals).toEqual(["R17.pins"])
     })
 
+    it("is told of if what this browser keeps of its pins was changed under an open page", async () => {
+        const twin = await Twin.over(new Replay(recorded, null), account)
+        await twin.look()
+        expect(twin.refusals).toEqual([])
+        const [name] = await twin.store.keys("pins")
+        const blob = random(200)
+        await twin.store.put(name as string, new Uint8Array(encodeCbor({ blob, counter: 99, others: [] })))
+        await twin.look()
+        expect(twin.refusals).toEqual(["R17.bundle"])
+    })
+
     it.each(["GET account/pins", "sync teams,items", "sync links"])("in %s", async (question) => {
         const { body } = recorded.get(question) as Response
         const ends = { refused: 0, failed: 0, true: 0 }
