@@ -204,9 +204,17 @@ def _bad_grants() -> Iterator[Case]:
         ),
     ):
         yield _grant_case(story, name, stored, "refused", refusal)
-    beyond = team.grant(owner, vault, bob, head={"hash": HASH, "seq": head["seq"] + 1})
+    yield from _beyond(story)
+    to_stranger = team.grant(owner, vault, stranger)
+    yield _grant_case(story, "to nobody of the team", to_stranger, "refused", "T7.to", me=stranger)
+
+
+def _beyond(story: Story) -> Iterator[Case]:
+    """Of what the team has not come to yet: no refusal, it waits."""
+    team, vault, owner, bob = story.team, story.vault, story.owner, story.bob
+    ahead = {"hash": HASH, "seq": team.state.seq + 1}
+    beyond = team.grant(owner, vault, bob, head=ahead)
     yield _grant_case(story, "head beyond my team", beyond, "waiting")
-    ahead = {"hash": HASH, "seq": head["seq"] + 1}
     new_vault = team.grant(owner, vault, bob, head=ahead, vault=ITEM)
     yield _grant_case(story, "of a vault beyond my team", new_vault, "waiting")
     new_epoch = cbor.loads(cbor.loads(_epoch(story, 3))["grant"])
@@ -216,8 +224,6 @@ def _bad_grants() -> Iterator[Case]:
         _signed_grant(owner, {**new_epoch, "head": ahead}),
         "waiting",
     )
-    to_stranger = team.grant(owner, vault, stranger)
-    yield _grant_case(story, "to nobody of the team", to_stranger, "refused", "T7.to", me=stranger)
 
 
 def _epoch(story: Story, epoch: int) -> bytes:

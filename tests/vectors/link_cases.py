@@ -147,6 +147,11 @@ def _link_fields(team: TeamBuilder) -> Iterator[Case]:
         yield _wrapped(team, f"seen with {name}", {**fields, "seen": seen}, "T16.fields")
     yield _wrapped(team, "a field more", {**fields, "x": 1}, "T16.fields")
     yield _wrapped(team, "link is an array", [fields], "T16.fields")
+    yield from _versions_and_types(team, fields)
+    yield from _link_bytes(team, cbor.dumps(fields))
+
+
+def _versions_and_types(team: TeamBuilder, fields: dict[str, Any]) -> Iterator[Case]:
     for version in (0, 2):
         yield _wrapped(team, f"version {version}", {**fields, "v": version}, "T3.version")
     yield _wrapped(
@@ -167,20 +172,14 @@ def _link_fields(team: TeamBuilder) -> Iterator[Case]:
             "T3.type",
             "vault",
         )
+
+
+def _link_bytes(team: TeamBuilder, link: bytes) -> Iterator[Case]:
     yield _raw(team, "link is empty", b"", "T1.cbor")
-    yield _raw(team, "link has a byte more", cbor.dumps(fields) + b"\0", "T1.cbor")
-    yield _raw(
-        team,
-        "link with a negative seq",
-        cbor.dumps(fields).replace(b"cseq\x01", b"cseq\x20"),
-        "T1.cbor",
-    )
-    yield _raw(
-        team,
-        "link with a float at seq",
-        cbor.dumps(fields).replace(b"cseq\x01", b"cseq\xf9\x3c\x00"),
-        "T1.cbor",
-    )
+    yield _raw(team, "link has a byte more", link + b"\0", "T1.cbor")
+    for name, number in {"negative seq": b"\x20", "float at seq": b"\xf9\x3c\x00"}.items():
+        bent = link.replace(b"cseq\x01", b"cseq" + number)
+        yield _raw(team, f"link with a {name}", bent, "T1.cbor")
 
 
 def _wrapped(team: TeamBuilder, name: str, link: Any, verdict: str, chain: str = "team") -> Case:

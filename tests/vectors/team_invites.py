@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.chains import DAY, START, Invitation, TeamBuilder
+from tests.chains import DAY, START, Invitation, Person, TeamBuilder
 from tests.vectors.primitives import Case
 from tests.vectors.team_case import bad, judged
 from vaults.crypto import cbor
@@ -100,6 +100,14 @@ def acceptance_cases() -> Iterator[Case]:
     yield accepted("member id of a present member", "T10.member", member=old.member)
     yield accepted("member id of one who left", "T10.member", member=gone.member)
     yield accepted("account of a present member", "T10.account", account=old.account)
+    yield from _bent_acceptances(team, invitation, old, guest)
+    yield from _closed_invites()
+
+
+def _bent_acceptances(
+    team: TeamBuilder, invitation: Invitation, old: Person, guest: Person
+) -> Iterator[Case]:
+    owner = team.founder
     old_again = team.accept_body(invitation, old, member=guest.member, account=guest.account)
     yield bad(
         "add_member: keys of a present member",
@@ -129,7 +137,6 @@ def acceptance_cases() -> Iterator[Case]:
     yield bad("add_member: suite 2", team, team.sign(owner, "add_member", bad_suite), "R15.suite")
     bad_box = {**on_time, "accept": cbor.dumps({**cbor.loads(on_time["accept"]), "box": bytes(32)})}
     yield bad("add_member: box key zero", team, team.sign(owner, "add_member", bad_box), "F10.key")
-    yield from _closed_invites()
 
 
 def _closed_invites() -> Iterator[Case]:
